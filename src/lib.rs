@@ -1,1 +1,5 @@
 //! mfst
+pub mod digest;
+pub mod json;
+pub mod manifest;
+pub mod reference;

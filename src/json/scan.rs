@@ -1,0 +1,250 @@
+//! Checks JSON syntax a byte at a time and says what each byte is.
+
+use thiserror::Error;
+
+/// How deep arrays and objects may nest, as in Go's decoder.
+const MAX_DEPTH: usize = 10_000;
+
+/// What is wrong with a text that is not JSON, worded as Go words it.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SyntaxError {
+    /// The text ends inside a value.
+    #[error("unexpected end of JSON input")]
+    UnexpectedEnd,
+    /// A byte stands where it may not stand.
+    #[error("invalid character {} {context}", quoted(*.found))]
+    InvalidCharacter {
+        /// The byte, shown as the Latin-1 character of that number, as Go does.
+        found: u8,
+        /// Where it stands.
+        context: &'static str,
+    },
+    /// A wrong letter in `true`, `false` or `null`.
+    #[error("invalid character {} in literal {literal} (expecting {})", quoted(*.found), quoted(*.expected))]
+    InvalidLiteral {
+        /// The byte that was there.
+        found: u8,
+        /// The byte that should have been there.
+        expected: u8,
+        /// The literal begun.
+        literal: &'static str,
+    },
+    /// More than ten thousand levels of nesting.
+    #[error("exceeded max depth")]
+    TooDeep,
+}
+
+fn quoted(byte: u8) -> String {
+    match char::from(byte) {
+        '\'' => r"'\''".to_owned(),
+        '"' => "'\"'".to_owned(),
+        '\u{7}' => r"'\a'".to_owned(),
+        '\u{8}' => r"'\b'".to_owned(),
+        '\u{b}' => r"'\v'".to_owned(),
+        '\u{c}' => r"'\f'".to_owned(),
+        '\n' => r"'\n'".to_owned(),
+        '\r' => r"'\r'".to_owned(),
+        '\t' => r"'\t'".to_owned(),
+        '\\' => r"'\\'".to_owned(),
+        '\u{7f}' => r"'\x7f'".to_owned(),
+        c if c < ' ' => format!(r"'\x{byte:02x}'"),
+        c if ('\u{80}'..='\u{a0}').contains(&c) || c == '\u{ad}' => format!(r"'\u{:04x}'", u32::from(c)),
+        c => format!("'{c}'"),
+    }
+}
+
+/// What a byte of a JSON text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// White space between tokens.
+    Space,
+    /// One of `{ } [ ] , :` between tokens.
+    Punctuation,
+    /// Part of a string, a number or a literal.
+    Content,
+    /// White space after the whole value, which Go's `Indent` keeps.
+    Trailing,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    AfterValue,
+    Text { key: bool },
+    Escape { key: bool },
+    Hex { key: bool, left: u8 },
+    Literal { word: &'static str, next: usize },
+    Minus,
+    Zero,
+    Integer,
+    Point,
+    Fraction,
+    Exponent,
+    ExponentSign,
+    ExponentDigits,
+}
+
+/// A JSON text read so far.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    state: State,
+    /// The arrays and objects that are open; true for an object.
+    open: Vec<bool>,
+}
+
+impl Scanner {
+    pub(super) fn new() -> Self {
+        Self { state: State::Value, open: Vec::new() }
+    }
+
+    /// Takes the next byte.
+    pub(super) fn step(&mut self, byte: u8) -> Result<Class, SyntaxError> {
+        match self.state {
+            State::Text { .. } | State::Escape { .. } | State::Hex { .. } => self.in_string(byte),
+            State::Literal { word, next } => self.in_literal(byte, word, next),
+            State::Minus
+            | State::Zero
+            | State::Integer
+            | State::Point
+            | State::Fraction
+            | State::Exponent
+            | State::ExponentSign
+            | State::ExponentDigits => self.in_number(byte),
+            _ => self.between(byte),
+        }
+    }
+
+    /// Says whether the text may end here.
+    pub(super) fn finish(mut self) -> Result<(), SyntaxError> {
+        // A number has no end of its own; a space ends it.
+        match self.step(b' ') {
+            Ok(Class::Trailing) => Ok(()),
+            _ => Err(SyntaxError::UnexpectedEnd),
+        }
+    }
+
+    fn in_string(&mut self, byte: u8) -> Result<Class, SyntaxError> {
+        self.state = match (self.state, byte) {
+            (State::Text { key: true }, b'"') => State::Colon,
+            (State::Text { key: false }, b'"') => State::AfterValue,
+            (State::Text { key }, b'\\') => State::Escape { key },
+            (State::Text { .. }, 0..0x20) => return invalid(byte, "in string literal"),
+            (State::Escape { key }, b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"') => State::Text { key },
+            (State::Escape { key }, b'u') => State::Hex { key, left: 4 },
+            (State::Escape { .. }, _) => return invalid(byte, "in string escape code"),
+            (State::Hex { key, left: 1 }, b) if b.is_ascii_hexdigit() => State::Text { key },
+            (State::Hex { key, left }, b) if b.is_ascii_hexdigit() => State::Hex { key, left: left - 1 },
+            (State::Hex { .. }, _) => return invalid(byte, r"in \u hexadecimal character escape"),
+            (state, _) => state,
+        };
+        Ok(Class::Content)
+    }
+
+    fn in_literal(&mut self, byte: u8, word: &'static str, next: usize) -> Result<Class, SyntaxError> {
+        let expected = word.as_bytes()[next];
+        if byte != expected {
+            return Err(SyntaxError::InvalidLiteral { found: byte, expected, literal: word });
+        }
+        self.state = if next + 1 == word.len() { State::AfterValue } else { State::Literal { word, next: next + 1 } };
+        Ok(Class::Content)
+    }
+
+    fn in_number(&mut self, byte: u8) -> Result<Class, SyntaxError> {
+        self.state = match (self.state, byte) {
+            (State::Minus, b'0') => State::Zero,
+            (State::Minus, b'1'..=b'9') | (State::Integer, b'0'..=b'9') => State::Integer,
+            (State::Minus, _) => return invalid(byte, "in numeric literal"),
+            (State::Zero | State::Integer, b'.') => State::Point,
+            (State::Point | State::Fraction, b'0'..=b'9') => State::Fraction,
+            (State::Point, _) => return invalid(byte, "after decimal point in numeric literal"),
+            (State::Zero | State::Integer | State::Fraction, b'e' | b'E') => State::Exponent,
+            (State::Exponent, b'+' | b'-') => State::ExponentSign,
+            (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => State::ExponentDigits,
+            (State::Exponent | State::ExponentSign, _) => return invalid(byte, "in exponent of numeric literal"),
+            _ => {
+                self.state = State::AfterValue;
+                return self.between(byte);
+            }
+        };
+        Ok(Class::Content)
+    }
+
+    fn between(&mut self, byte: u8) -> Result<Class, SyntaxError> {
+        let at_end = matches!(self.state, State::AfterValue) && self.open.is_empty();
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            return Ok(if at_end { Class::Trailing } else { Class::Space });
+        }
+        if at_end {
+            return invalid(byte, "after top-level value");
+        }
+        match self.state {
+            State::ValueOrEnd if byte == b']' => self.close(),
+            State::Value | State::ValueOrEnd => self.begin_value(byte),
+            State::KeyOrEnd if byte == b'}' => self.close(),
+            State::Key | State::KeyOrEnd if byte == b'"' => {
+                self.state = State::Text { key: true };
+                Ok(Class::Content)
+            }
+            State::Key | State::KeyOrEnd => invalid(byte, "looking for beginning of object key string"),
+            State::Colon if byte == b':' => {
+                self.state = State::Value;
+                Ok(Class::Punctuation)
+            }
+            State::Colon => invalid(byte, "after object key"),
+            _ => self.after_value(byte),
+        }
+    }
+
+    fn begin_value(&mut self, byte: u8) -> Result<Class, SyntaxError> {
+        self.state = match byte {
+            b'{' => return self.open(true, State::KeyOrEnd),
+            b'[' => return self.open(false, State::ValueOrEnd),
+            b'"' => State::Text { key: false },
+            b'-' => State::Minus,
+            b'0' => State::Zero,
+            b'1'..=b'9' => State::Integer,
+            b't' => State::Literal { word: "true", next: 1 },
+            b'f' => State::Literal { word: "false", next: 1 },
+            b'n' => State::Literal { word: "null", next: 1 },
+            _ => return invalid(byte, "looking for beginning of value"),
+        };
+        Ok(Class::Content)
+    }
+
+    fn after_value(&mut self, byte: u8) -> Result<Class, SyntaxError> {
+        let in_object = self.open.last() == Some(&true);
+        match byte {
+            b',' => {
+                self.state = if in_object { State::Key } else { State::Value };
+                Ok(Class::Punctuation)
+            }
+            b'}' if in_object => self.close(),
+            b']' if !in_object => self.close(),
+            _ if in_object => invalid(byte, "after object key:value pair"),
+            _ => invalid(byte, "after array element"),
+        }
+    }
+
+    fn open(&mut self, object: bool, state: State) -> Result<Class, SyntaxError> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(SyntaxError::TooDeep);
+        }
+        self.open.push(object);
+        self.state = state;
+        Ok(Class::Punctuation)
+    }
+
+    fn close(&mut self) -> Result<Class, SyntaxError> {
+        self.open.pop();
+        self.state = State::AfterValue;
+        Ok(Class::Punctuation)
+    }
+}
+
+fn invalid(found: u8, context: &'static str) -> Result<Class, SyntaxError> {
+    Err(SyntaxError::InvalidCharacter { found, context })
+}

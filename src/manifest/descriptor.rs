@@ -1,0 +1,109 @@
+//! Descriptors and platforms, with the field order of Go's OCI types (image-spec `specs-go/v1`).
+
+use crate::json::{Error, Object};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+
+/// Points at content: a manifest, a config or a layer.
+///
+/// The digest is kept as it was written. It comes from files and servers and is validated where it is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Descriptor {
+    /// Media type of the content.
+    #[serde(rename = "mediaType")]
+    pub media_type: String,
+    /// Digest of the content.
+    pub digest: String,
+    /// Size of the content in bytes.
+    pub size: i64,
+    /// Where else the content may be had (foreign layers).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// Free-form metadata.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// The content itself, embedded.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "base64")]
+    pub data: Vec<u8>,
+    /// The platform of the image that the content is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// What kind of artifact the content is.
+    #[serde(rename = "artifactType", skip_serializing_if = "String::is_empty")]
+    pub artifact_type: String,
+}
+
+impl Descriptor {
+    /// Reads a descriptor from its JSON object.
+    pub fn read(object: &Object) -> Result<Self, Error> {
+        Ok(Self {
+            media_type: object.string("mediaType")?,
+            digest: object.string("digest")?,
+            size: object.integer("size")?,
+            urls: object.strings("urls")?,
+            annotations: object.string_map("annotations")?,
+            data: object.bytes("data")?,
+            platform: object.object("platform", "v1.Platform")?.as_ref().map(Platform::read).transpose()?,
+            artifact_type: object.string("artifactType")?,
+        })
+    }
+}
+
+/// Where an image runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Platform {
+    /// The CPU architecture in Go's naming, `amd64`.
+    pub architecture: String,
+    /// The operating system in Go's naming, `linux`.
+    pub os: String,
+    /// The version of the operating system (windows).
+    #[serde(rename = "os.version", skip_serializing_if = "String::is_empty")]
+    pub os_version: String,
+    /// What the operating system must have (windows).
+    #[serde(rename = "os.features", skip_serializing_if = "Vec::is_empty")]
+    pub os_features: Vec<String>,
+    /// The variant of the architecture, `v7`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub variant: String,
+}
+
+impl Platform {
+    /// Reads a platform from its JSON object.
+    pub fn read(object: &Object) -> Result<Self, Error> {
+        Ok(Self {
+            architecture: object.string("architecture")?,
+            os: object.string("os")?,
+            os_version: object.string("os.version")?,
+            os_features: object.strings("os.features")?,
+            variant: object.string("variant")?,
+        })
+    }
+
+    /// The platform that an image's config states; the config has the same field names at its top level.
+    pub fn from_config(config: &[u8]) -> Result<Self, Error> {
+        Self::read(&Object::parse(&String::from_utf8_lossy(config), "v1.Platform")?)
+    }
+}
+
+/// Go writes `[]byte` as standard base64 with padding.
+pub(super) fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    use base64::Engine as _;
+    serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::marshal;
+
+    #[test]
+    fn fields_are_written_in_the_order_of_go() {
+        let json = r#"{"artifactType":"t","platform":{"variant":"v7","os.features":["a"],"os.version":"1","os":"linux","architecture":"arm"},"data":"aGk=","annotations":{"b":"2","a":"1"},"urls":["u"],"size":3,"digest":"d","mediaType":"m"}"#;
+        let descriptor = Descriptor::read(&Object::parse(json, "v1.Descriptor").unwrap()).unwrap();
+        assert_eq!(
+            String::from_utf8(marshal(&descriptor)).unwrap(),
+            r#"{"mediaType":"m","digest":"d","size":3,"urls":["u"],"annotations":{"a":"1","b":"2"},"data":"aGk=","platform":{"architecture":"arm","os":"linux","os.version":"1","os.features":["a"],"variant":"v7"},"artifactType":"t"}"#
+        );
+        assert_eq!(marshal(&Descriptor::default()), br#"{"mediaType":"","digest":"","size":0}"#);
+    }
+}

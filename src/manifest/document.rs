@@ -1,0 +1,202 @@
+//! What a registry answered to a manifest request, understood as docker understands it
+//! (docker/distribution `manifest/{schema2,ocischema,manifestlist}`).
+
+use super::{DOCKER_LIST, DOCKER_MANIFEST, Descriptor, OCI_INDEX, OCI_MANIFEST, Platform};
+use crate::json::{self, Object};
+use thiserror::Error;
+
+/// Why a manifest cannot be used, in docker's words.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ManifestError {
+    /// A media type that is none of the four.
+    #[error("unsupported manifest media type and no default available: {0}")]
+    UnsupportedMediaType(String),
+    /// A docker document that says it is something else.
+    #[error("mediaType in {what} should be '{expected}' not '{found}'")]
+    WrongMediaType {
+        /// `manifest` or `manifest list`.
+        what: &'static str,
+        /// What the Content-Type said.
+        expected: &'static str,
+        /// What the document says.
+        found: String,
+    },
+    /// An OCI document that says it is something else.
+    #[error("if present, mediaType in {what} should be '{expected}' not '{found}'")]
+    WrongOciMediaType {
+        /// `manifest` or `image index`.
+        what: &'static str,
+        /// What the Content-Type said.
+        expected: &'static str,
+        /// What the document says.
+        found: String,
+    },
+    /// An index sent as an image.
+    #[error("ocimanifest: expected manifest but found index")]
+    IndexAsImage,
+    /// An image sent as an index.
+    #[error("index: expected index but found manifest")]
+    ImageAsIndex,
+    /// Not JSON, or fields of another type.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+}
+
+/// Whether an image follows docker's specification or OCI's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageKind {
+    /// Image manifest version 2, schema 2.
+    Docker,
+    /// OCI image manifest.
+    Oci,
+}
+
+impl ImageKind {
+    /// The media type under which such a manifest is pushed.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Docker => DOCKER_MANIFEST,
+            Self::Oci => OCI_MANIFEST,
+        }
+    }
+}
+
+/// The manifest of an image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// docker or OCI.
+    pub kind: ImageKind,
+    /// The image's configuration.
+    pub config: Descriptor,
+    /// The layers, lowest first.
+    pub layers: Vec<Descriptor>,
+}
+
+impl Image {
+    /// The config and the layers, in that order.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        std::iter::once(&self.config).chain(&self.layers)
+    }
+
+    /// Reads an image manifest.
+    pub fn read(kind: ImageKind, bytes: &[u8]) -> Result<Self, ManifestError> {
+        let text = String::from_utf8_lossy(bytes);
+        let object = Object::parse(&text, "Manifest")?;
+        if kind == ImageKind::Oci && object.raw("manifests").is_some() {
+            return Err(ManifestError::IndexAsImage);
+        }
+        let image = Self {
+            kind,
+            config: object
+                .object("config", "distribution.Descriptor")?
+                .as_ref()
+                .map(Descriptor::read)
+                .transpose()?
+                .unwrap_or_default(),
+            layers: descriptors(&object, "layers")?,
+        };
+        let found = object.string("mediaType")?;
+        match kind {
+            ImageKind::Docker if found != DOCKER_MANIFEST => {
+                Err(ManifestError::WrongMediaType { what: "manifest", expected: DOCKER_MANIFEST, found })
+            }
+            ImageKind::Oci if !found.is_empty() && found != OCI_MANIFEST => {
+                Err(ManifestError::WrongOciMediaType { what: "manifest", expected: OCI_MANIFEST, found })
+            }
+            _ => Ok(image),
+        }
+    }
+}
+
+/// A manifest list or an image index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Its entries; an entry without a platform has an empty one, as in docker.
+    pub manifests: Vec<Descriptor>,
+}
+
+impl Index {
+    fn read(media_type: &'static str, bytes: &[u8]) -> Result<Self, ManifestError> {
+        let text = String::from_utf8_lossy(bytes);
+        let object = Object::parse(&text, "ManifestList")?;
+        let is_oci = media_type == OCI_INDEX;
+        if is_oci && (object.raw("config").is_some() || object.raw("layers").is_some()) {
+            return Err(ManifestError::ImageAsIndex);
+        }
+        let mut manifests = descriptors(&object, "manifests")?;
+        for descriptor in &mut manifests {
+            descriptor.platform.get_or_insert_with(Platform::default);
+        }
+        let found = object.string("mediaType")?;
+        if is_oci && !found.is_empty() && found != OCI_INDEX {
+            return Err(ManifestError::WrongOciMediaType { what: "image index", expected: OCI_INDEX, found });
+        }
+        if !is_oci && found != DOCKER_LIST {
+            return Err(ManifestError::WrongMediaType { what: "manifest list", expected: DOCKER_LIST, found });
+        }
+        Ok(Self { manifests })
+    }
+}
+
+fn descriptors(object: &Object, key: &str) -> Result<Vec<Descriptor>, json::Error> {
+    let elements = object.array(key)?.unwrap_or_default();
+    elements.into_iter().map(|element| Descriptor::read(&Object::parse(element, "distribution.Descriptor")?)).collect()
+}
+
+/// A manifest of either kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// An image for one platform.
+    Image(Image),
+    /// A list of images.
+    Index(Index),
+}
+
+/// Understands a manifest by the Content-Type it was sent with; parameters of the Content-Type do not count.
+pub fn parse(content_type: &str, bytes: &[u8]) -> Result<Document, ManifestError> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
+        DOCKER_MANIFEST => Image::read(ImageKind::Docker, bytes).map(Document::Image),
+        OCI_MANIFEST => Image::read(ImageKind::Oci, bytes).map(Document::Image),
+        DOCKER_LIST => Index::read(DOCKER_LIST, bytes).map(Document::Index),
+        OCI_INDEX => Index::read(OCI_INDEX, bytes).map(Document::Index),
+        _ => Err(ManifestError::UnsupportedMediaType(media_type)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_must_be_what_its_content_type_says() {
+        let message = |content_type: &str, json: &str| parse(content_type, json.as_bytes()).unwrap_err().to_string();
+        assert_eq!(
+            message(DOCKER_MANIFEST, "{}"),
+            format!("mediaType in manifest should be '{DOCKER_MANIFEST}' not ''")
+        );
+        assert_eq!(
+            message(OCI_MANIFEST, r#"{"mediaType":"x"}"#),
+            format!("if present, mediaType in manifest should be '{OCI_MANIFEST}' not 'x'")
+        );
+        assert_eq!(message(OCI_MANIFEST, r#"{"manifests":[]}"#), "ocimanifest: expected manifest but found index");
+        assert_eq!(message(OCI_INDEX, r#"{"layers":[]}"#), "index: expected index but found manifest");
+        assert_eq!(
+            message("Text/Plain; charset=utf-8", "x"),
+            "unsupported manifest media type and no default available: text/plain"
+        );
+        assert_eq!(message(OCI_INDEX, "x"), "invalid character 'x' looking for beginning of value");
+    }
+
+    #[test]
+    fn null_lists_and_missing_parts_are_empty() {
+        let Ok(Document::Index(index)) = parse(OCI_INDEX, br#"{"manifests":null}"#) else { panic!() };
+        assert!(index.manifests.is_empty());
+        let Ok(Document::Image(image)) = parse("application/vnd.oci.image.manifest.v1+json; charset=utf-8", b"{}")
+        else {
+            panic!()
+        };
+        assert_eq!(image.blobs().count(), 1);
+    }
+}

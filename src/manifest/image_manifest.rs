@@ -1,0 +1,242 @@
+//! An image in a manifest list, as the store keeps it and `inspect -v` shows it (docker/cli `ImageManifest`).
+
+use super::descriptor::base64;
+use super::{Descriptor, Image, ImageKind, ManifestError, Platform};
+use crate::digest::Digest;
+use crate::json::{self, Object, compact, indent, marshal};
+use crate::reference::{Reference, ReferenceError};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// Why a stored entry cannot be used, in docker's words.
+#[derive(Debug, Error)]
+pub enum EntryError {
+    /// Not JSON, or fields of another type.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+    /// The manifest inside is not what it should be.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The reference inside is not one.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// There is no reference inside.
+    #[error("the entry names no image")]
+    NoReference,
+    /// There is no manifest inside, neither docker's nor OCI's.
+    #[error("{0} has no payload")]
+    NoPayload(Reference),
+}
+
+/// An entry in the oldest form whose manifest does not have the digest it names.
+#[derive(Debug, Error)]
+#[error("image manifest digest mismatch ({expected} != {actual})")]
+pub struct DigestMismatch {
+    expected: String,
+    actual: Digest,
+}
+
+/// One image of a manifest list.
+#[derive(Debug, Clone)]
+pub struct ImageManifest {
+    /// The image's name.
+    pub reference: Reference,
+    /// Describes the manifest; the platform is what the list will say.
+    pub descriptor: Descriptor,
+    /// The manifest as the registry sent it; empty in entries that older versions of docker wrote.
+    pub raw: Vec<u8>,
+    /// The manifest as the store holds it; a stored entry may lack it.
+    pub payload: Option<Payload>,
+    /// Whether the entry came in the oldest form, with `Digest` and `Platform` at its top level.
+    is_oldest_form: bool,
+}
+
+/// A manifest whose white space has been through the store.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// What the manifest says.
+    pub image: Image,
+    /// Its JSON.
+    pub json: Vec<u8>,
+}
+
+impl Payload {
+    /// Reads a manifest.
+    pub fn read(kind: ImageKind, json: &[u8]) -> Result<Self, ManifestError> {
+        Ok(Self { image: Image::read(kind, json)?, json: json.to_vec() })
+    }
+}
+
+impl ImageManifest {
+    /// An image just fetched.
+    #[must_use]
+    pub fn new(reference: Reference, descriptor: Descriptor, image: Image, raw: Vec<u8>) -> Self {
+        let payload = Some(Payload { image, json: raw.clone() });
+        Self { reference, descriptor, raw, payload, is_oldest_form: false }
+    }
+
+    /// An entry of a list whose manifest is not at hand.
+    #[must_use]
+    pub fn without_payload(reference: Reference, descriptor: Descriptor) -> Self {
+        Self { reference, descriptor, raw: Vec::new(), payload: None, is_oldest_form: false }
+    }
+
+    /// Reads a stored entry in any form that docker has written.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, EntryError> {
+        let text = String::from_utf8_lossy(bytes);
+        let object = Object::parse(&text, "ImageManifest")?;
+        let name = object.raw("Ref").map(|_| object.string("Ref")).transpose()?.ok_or(EntryError::NoReference)?;
+        let payload = [("SchemaV2Manifest", ImageKind::Docker), ("OCIManifest", ImageKind::Oci)]
+            .into_iter()
+            .find_map(|(field, kind)| object.raw(field).map(|json| Payload::read(kind, json.as_bytes())))
+            .transpose()?;
+        let descriptor = object.object("Descriptor", "v1.Descriptor")?;
+        let mut entry = Self {
+            reference: Reference::parse_canonical(&name)?,
+            descriptor: descriptor.as_ref().map(Descriptor::read).transpose()?.unwrap_or_default(),
+            raw: object.bytes("Raw")?,
+            payload,
+            is_oldest_form: false,
+        };
+        let digest = object.string("Digest")?;
+        if !digest.is_empty() {
+            let platform = object.object("Platform", "manifestlist.PlatformSpec")?;
+            entry.take_oldest_form(digest, platform.as_ref().map(Platform::read).transpose()?)?;
+        }
+        Ok(entry)
+    }
+
+    fn take_oldest_form(&mut self, digest: String, platform: Option<Platform>) -> Result<(), EntryError> {
+        let payload = self.payload()?;
+        self.descriptor = Descriptor {
+            media_type: payload.image.kind.media_type().to_owned(),
+            digest,
+            size: i64::try_from(payload.json.len()).unwrap_or(i64::MAX),
+            platform,
+            ..Descriptor::default()
+        };
+        self.is_oldest_form = true;
+        Ok(())
+    }
+
+    /// In an entry of the oldest form, whether the manifest has the digest that the entry names.
+    pub fn check_oldest_form(&self) -> Result<(), DigestMismatch> {
+        let Some(payload) = self.payload.as_ref().filter(|_| self.is_oldest_form) else { return Ok(()) };
+        let actual = Digest::of(&payload.json);
+        if actual.as_str() == self.descriptor.digest {
+            return Ok(());
+        }
+        Err(DigestMismatch { expected: self.descriptor.digest.clone(), actual })
+    }
+
+    /// The manifest inside.
+    pub fn payload(&self) -> Result<&Payload, EntryError> {
+        self.payload.as_ref().ok_or_else(|| EntryError::NoPayload(self.reference.clone()))
+    }
+
+    /// The manifest's bytes as they were in the registry: the raw bytes where the entry has them, else the stored
+    /// manifest laid out as docker's and OCI's builders used to lay it out. Whether they have the right digest is
+    /// for the caller to check.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        if !self.raw.is_empty() {
+            return Some(self.raw.clone());
+        }
+        let payload = self.payload.as_ref()?;
+        let width = match payload.image.kind {
+            ImageKind::Docker => "   ",
+            ImageKind::Oci => "  ",
+        };
+        indent(&compact(&payload.json).ok()?, width).ok()
+    }
+
+    /// The entry as docker writes it to a file.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        marshal(&self.to_record())
+    }
+
+    /// The entry as `inspect -v` shows it, to be embedded in further JSON.
+    #[must_use]
+    pub fn to_record(&self) -> impl Serialize + '_ {
+        let embedded = |kind| {
+            let payload = self.payload.as_ref().filter(|payload| payload.image.kind == kind)?;
+            RawValue::from_string(String::from_utf8_lossy(&compact(&payload.json).ok()?).into_owned()).ok()
+        };
+        Record {
+            reference: self.reference.to_string(),
+            descriptor: &self.descriptor,
+            raw: &self.raw,
+            docker: embedded(ImageKind::Docker),
+            oci: embedded(ImageKind::Oci),
+        }
+    }
+}
+
+/// The fields of an entry, named and ordered as in docker's Go struct.
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(rename = "Ref")]
+    reference: String,
+    #[serde(rename = "Descriptor")]
+    descriptor: &'a Descriptor,
+    #[serde(rename = "Raw", skip_serializing_if = "<[u8]>::is_empty", serialize_with = "base64")]
+    raw: &'a [u8],
+    #[serde(rename = "SchemaV2Manifest", skip_serializing_if = "Option::is_none")]
+    docker: Option<Box<RawValue>>,
+    #[serde(rename = "OCIManifest", skip_serializing_if = "Option::is_none")]
+    oci: Option<Box<RawValue>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
+
+    #[test]
+    fn an_entry_is_written_with_the_white_space_out_and_the_raw_bytes_in() {
+        let raw = b"{\n  \"config\": {\"digest\": \"<&>\"}\n}\n".to_vec();
+        let image = Image::read(ImageKind::Oci, &raw).unwrap();
+        let descriptor = Descriptor { media_type: OCI_MANIFEST.into(), ..Descriptor::default() };
+        let entry = ImageManifest::new(Reference::parse("h.io/a").unwrap(), descriptor, image, raw.clone());
+        let json = String::from_utf8(entry.to_json()).unwrap();
+        assert_eq!(
+            json,
+            format!(
+                r#"{{"Ref":"h.io/a:latest","Descriptor":{{"mediaType":"{OCI_MANIFEST}","digest":"","size":0}},"Raw":"{}","OCIManifest":{{"config":{{"digest":"\u003c\u0026\u003e"}}}}}}"#,
+                "ewogICJjb25maWciOiB7ImRpZ2VzdCI6ICI8Jj4ifQp9Cg=="
+            )
+        );
+        let again = ImageManifest::from_json(json.as_bytes()).unwrap();
+        assert_eq!(again.to_json(), json.as_bytes());
+        assert_eq!(again.bytes().unwrap(), raw);
+    }
+
+    #[test]
+    fn the_oldest_form_is_read_and_checked() {
+        let manifest = format!(r#"{{"mediaType":"{DOCKER_MANIFEST}"}}"#);
+        let digest = Digest::of(manifest.as_bytes());
+        let entry = |digest: &str| {
+            let json = format!(
+                r#"{{"Ref":"h.io/a:1","Digest":"{digest}","SchemaV2Manifest":{manifest},"Platform":{{"os":"linux","architecture":"arm"}}}}"#
+            );
+            ImageManifest::from_json(json.as_bytes()).unwrap()
+        };
+        let good = entry(digest.as_str());
+        assert!(good.check_oldest_form().is_ok());
+        assert_eq!(good.descriptor.size, i64::try_from(manifest.len()).unwrap());
+        assert_eq!(good.descriptor.platform.unwrap().architecture, "arm");
+        let message = entry("sha256:0").check_oldest_form().unwrap_err().to_string();
+        assert_eq!(message, format!("image manifest digest mismatch (sha256:0 != {digest})"));
+    }
+
+    #[test]
+    fn broken_entries_say_what_is_wrong_as_docker_does() {
+        let message = |json: &str| ImageManifest::from_json(json.as_bytes()).unwrap_err().to_string();
+        assert_eq!(message(""), "unexpected end of JSON input");
+        assert_eq!(message("hello"), "invalid character 'h' looking for beginning of value");
+        assert_eq!(message(r#"{"Ref":"ubuntu"}"#), "repository name must be canonical");
+        assert_eq!(message(r#"{"Ref":"h.io/a:1","Digest":"x"}"#), "h.io/a:1 has no payload");
+    }
+}
