@@ -3,3 +3,4 @@ pub mod digest;
 pub mod json;
 pub mod manifest;
 pub mod reference;
+pub mod store;

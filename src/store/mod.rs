@@ -1,0 +1,285 @@
+//! The local store of manifest lists, `~/.docker/manifests`, shared with docker.
+//!
+//! A list is a directory, an image in it a file; both are named after the reference (docker/cli
+//! `cli/manifest/store`). docker takes every file in a list's directory for an entry, so what is ours lives in
+//! `manifests/.mfst`: the lock, files on their way into a list, and the lists' true names, which file names
+//! cannot express (`a/b:1` and `a_b:1` become the same one).
+
+mod error;
+mod names;
+mod transaction;
+
+pub use error::StoreError;
+
+use crate::manifest::ImageManifest;
+use crate::reference::Reference;
+use names::Names;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use transaction::Transaction;
+
+/// Our own corner of the store.
+const PRIVATE_DIRECTORY: &str = ".mfst";
+
+/// The store in one configuration directory.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// What `save` may do with a list that is already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse, as `create` without `--amend` does.
+    Refuse,
+    /// Add to it.
+    Amend,
+}
+
+/// The name of the file or directory that stands for a reference (docker/cli `makeFilesafeName`).
+#[must_use]
+fn file_name(reference: &Reference) -> String {
+    reference.to_string().replace(':', "-").replace('/', "_")
+}
+
+impl Store {
+    /// The store below a configuration directory, usually `~/.docker`. Nothing is read or made yet.
+    #[must_use]
+    pub fn new(config_directory: &Path) -> Self {
+        Self { root: config_directory.join("manifests") }
+    }
+
+    /// Whether the store has this list, be it empty or broken.
+    pub fn has(&self, list: &Reference) -> Result<bool, StoreError> {
+        let directory = self.directory(list);
+        match fs::symlink_metadata(&directory) {
+            Ok(_) => self.names().check(list, &directory).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("open", &directory, error)),
+        }
+    }
+
+    /// One image of a list.
+    pub fn get(&self, list: &Reference, image: &Reference) -> Result<ImageManifest, StoreError> {
+        let directory = self.directory(list);
+        self.names().check(list, &directory)?;
+        let path = directory.join(file_name(image));
+        let entry = read_entry(&path)?.ok_or_else(|| StoreError::NotFound(image.clone()))?;
+        check_oldest_form(&entry, &path)?;
+        if entry.reference != *image && file_name(&entry.reference) == file_name(image) {
+            return Err(StoreError::ImageNameTaken { wanted: image.clone(), holder: entry.reference, path });
+        }
+        Ok(entry)
+    }
+
+    /// All images of a list, in the order of their file names, which is the order of the list's entries.
+    pub fn list(&self, list: &Reference) -> Result<Vec<ImageManifest>, StoreError> {
+        let entries = self.list_unchecked(list)?;
+        for entry in &entries {
+            check_oldest_form(entry, &self.directory(list).join(file_name(&entry.reference)))?;
+        }
+        Ok(entries)
+    }
+
+    /// All images of a list, also those of the oldest form whose manifest is not what it should be. For callers
+    /// who can get the manifest elsewhere.
+    pub fn list_unchecked(&self, list: &Reference) -> Result<Vec<ImageManifest>, StoreError> {
+        let directory = self.directory(list);
+        self.names().check(list, &directory)?;
+        let names = entry_names(&directory)?.ok_or_else(|| StoreError::NotFound(list.clone()))?;
+        let read = |name: &String| {
+            let path = directory.join(name);
+            read_entry(&path)?.ok_or_else(|| StoreError::NotFound(list.clone()))
+        };
+        names.iter().map(read).collect()
+    }
+
+    /// Adds images to a list, or replaces those of the same name: all of them or, after any failure, none.
+    pub fn save(&self, list: &Reference, images: &[ImageManifest], existing: Existing) -> Result<(), StoreError> {
+        self.check_images_apart(list, images)?;
+        let transaction = Transaction::begin(&self.root)?;
+        if self.has(list)? && existing == Existing::Refuse {
+            return Err(StoreError::ListExists);
+        }
+        let files: Vec<_> = images.iter().map(|image| (file_name(&image.reference), image.to_json())).collect();
+        transaction.write(&self.directory(list), &files, |staged| self.names().record(list, staged))
+    }
+
+    /// Changes one image of a list while no other mfst process can.
+    pub fn update<E: From<StoreError>>(
+        &self,
+        list: &Reference,
+        image: &Reference,
+        change: impl FnOnce(&mut ImageManifest) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // Looked up before anything is made, so that a mistyped name leaves no trace.
+        self.get(list, image)?;
+        let transaction = Transaction::begin(&self.root)?;
+        let mut entry = self.get(list, image)?;
+        change(&mut entry)?;
+        let file = (file_name(image), entry.to_json());
+        Ok(transaction.write(&self.directory(list), &[file], |staged| self.names().record(list, staged))?)
+    }
+
+    /// Removes a list without looking at its entries, so that broken ones can be removed too.
+    pub fn remove(&self, list: &Reference) -> Result<(), StoreError> {
+        if !self.has(list)? {
+            return Err(StoreError::NotFound(list.clone()));
+        }
+        Transaction::begin(&self.root)?.remove(&self.directory(list))?;
+        self.names().forget(list);
+        Ok(())
+    }
+
+    fn directory(&self, list: &Reference) -> PathBuf {
+        self.root.join(file_name(list))
+    }
+
+    fn names(&self) -> Names {
+        Names::new(self.root.join(PRIVATE_DIRECTORY))
+    }
+
+    /// Refuses images whose file names are those of other images, in the list or among themselves.
+    fn check_images_apart(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
+        for (position, image) in images.iter().enumerate() {
+            let name = file_name(&image.reference);
+            let path = self.directory(list).join(&name);
+            let earlier = images[..position].iter().map(|earlier| earlier.reference.clone());
+            // An unreadable entry is about to be replaced; it holds no name to protect.
+            let stored = read_entry(&path).ok().flatten().map(|entry| entry.reference);
+            for holder in earlier.chain(stored) {
+                if holder != image.reference && file_name(&holder) == name {
+                    return Err(StoreError::ImageNameTaken { wanted: image.reference.clone(), holder, path });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of the files in a list's directory, sorted as docker sorts them (by bytes); none if there is no
+/// such directory.
+fn entry_names(directory: &Path) -> Result<Option<Vec<String>>, StoreError> {
+    let failed = |error| StoreError::io("open", directory, error);
+    let files = match fs::read_dir(directory) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names = Vec::new();
+    for file in files {
+        names.push(file.map_err(failed)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    Ok(Some(names))
+}
+
+fn read_entry(path: &Path) -> Result<Option<ImageManifest>, StoreError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let operation = if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
+            return Err(StoreError::io(operation, path, error));
+        }
+    };
+    let entry = ImageManifest::from_json(&bytes);
+    entry.map(Some).map_err(|error| StoreError::BrokenEntry { path: path.to_owned(), error })
+}
+
+fn check_oldest_form(entry: &ImageManifest, path: &Path) -> Result<(), StoreError> {
+    entry.check_oldest_form().map_err(|error| StoreError::OldestForm { path: path.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Descriptor, Image, ImageKind, OCI_MANIFEST};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn image(name: &str) -> ImageManifest {
+        let raw = b"{ }".to_vec();
+        let descriptor = Descriptor { media_type: OCI_MANIFEST.into(), size: 3, ..Descriptor::default() };
+        ImageManifest::new(parse(name), descriptor, Image::read(ImageKind::Oci, &raw).unwrap(), raw)
+    }
+
+    fn parse(name: &str) -> Reference {
+        Reference::parse(name).unwrap()
+    }
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(directory.path());
+        (directory, store)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn files_are_named_and_protected_as_docker_names_and_protects_them() {
+        let (_keep, store) = store();
+        let list = parse("h.io:5000/a/list:1");
+        store.save(&list, &[image("h.io:5000/a/b:x")], Existing::Refuse).unwrap();
+        let directory = store.root.join("h.io-5000_a_list-1");
+        let file = directory.join("h.io-5000_a_b-x");
+        assert_eq!(mode(&directory), 0o755);
+        assert_eq!(mode(&file), 0o644);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        assert_eq!(fs::read(&file).unwrap(), image("h.io:5000/a/b:x").to_json());
+    }
+
+    #[test]
+    fn several_images_join_a_list_together() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        store.save(&list, &[image("b"), image("a")], Existing::Refuse).unwrap();
+        store.save(&list, &[image("d"), image("c")], Existing::Amend).unwrap();
+        store.save(&list, &[image("e")], Existing::Amend).unwrap();
+        let names: Vec<_> = store.list(&list).unwrap().iter().map(|e| e.reference.path().to_owned()).collect();
+        assert_eq!(names, ["library/a", "library/b", "library/c", "library/d", "library/e"]);
+        assert!(matches!(store.save(&list, &[image("f")], Existing::Refuse), Err(StoreError::ListExists)));
+        assert_eq!(store.list(&list).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn names_that_collide_are_refused() {
+        let (_keep, store) = store();
+        store.save(&parse("h.io/t/app:1"), &[image("h.io/x")], Existing::Refuse).unwrap();
+        for other in ["h.io/t_app:1"] {
+            assert!(matches!(store.list(&parse(other)), Err(StoreError::ListNameTaken { .. })));
+            assert!(matches!(store.remove(&parse(other)), Err(StoreError::ListNameTaken { .. })));
+            let saved = store.save(&parse(other), &[image("h.io/x")], Existing::Amend);
+            assert!(matches!(saved, Err(StoreError::ListNameTaken { .. })));
+        }
+        let taken = store.save(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")], Existing::Refuse);
+        assert!(matches!(taken, Err(StoreError::ImageNameTaken { .. })));
+        assert!(!store.has(&parse("h.io/l")).unwrap());
+    }
+
+    #[test]
+    fn a_name_is_free_again_once_its_list_is_gone() {
+        let (_keep, store) = store();
+        let (first, second) = (parse("h.io/t/app:1"), parse("h.io/t_app:1"));
+        store.save(&first, &[image("h.io/x")], Existing::Refuse).unwrap();
+        // As docker would remove it: without our record of the name.
+        fs::remove_dir_all(store.directory(&first)).unwrap();
+        store.save(&second, &[image("h.io/x")], Existing::Refuse).unwrap();
+        assert_eq!(store.list(&second).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_broken_list_can_be_removed() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        store.save(&list, &[image("a")], Existing::Refuse).unwrap();
+        fs::write(store.directory(&list).join("junk"), "hello").unwrap();
+        let message = store.list(&list).unwrap_err().to_string();
+        assert_eq!(message, "invalid character 'h' looking for beginning of value");
+        store.remove(&list).unwrap();
+        assert!(!store.has(&list).unwrap());
+        assert!(matches!(store.remove(&list), Err(StoreError::NotFound(_))));
+    }
+}

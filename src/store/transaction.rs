@@ -1,0 +1,150 @@
+//! Changes to the store that happen wholly or not at all.
+
+use super::{PRIVATE_DIRECTORY, StoreError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The modes docker gives its directories and files, before the user's mask.
+const DIRECTORY_MODE: u32 = 0o755;
+const FILE_MODE: u32 = 0o644;
+
+/// The right to change the store, held by one mfst process at a time.
+///
+/// The lock is one for all lists: it is held for the few system calls of a change, never while waiting for a
+/// registry, and the operating system lets go of it when its process ends, however it ends.
+pub(super) struct Transaction {
+    /// Where files are made before they take their place; on the same file system as the lists.
+    staging: PathBuf,
+    _lock: File,
+}
+
+impl Transaction {
+    pub(super) fn begin(root: &Path) -> Result<Self, StoreError> {
+        let private = root.join(PRIVATE_DIRECTORY);
+        make_directories(&private)?;
+        let path = private.join("lock");
+        let failed = |error| StoreError::io("lock", &path, error);
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => lock.lock().map_err(failed)?,
+            // Some network file systems have no locks; a store on one is as safe as docker's.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        let transaction = Self { staging: private.join("staged"), _lock: lock };
+        transaction.clear()?;
+        Ok(transaction)
+    }
+
+    /// Writes files into a directory, which may have to be made. `before_commit` is shown the directory that will
+    /// be in place, be it there yet or not, and can still stop the change.
+    pub(super) fn write(
+        &self,
+        directory: &Path,
+        files: &[(String, Vec<u8>)],
+        before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        make_directories(&self.staging)?;
+        for (name, content) in files {
+            let path = self.staging.join(name);
+            write_file(&path, content).map_err(|error| StoreError::io("write", &path, error))?;
+        }
+        let exists = fs::symlink_metadata(directory).is_ok();
+        match files {
+            _ if !exists => {
+                before_commit(&self.staging)?;
+                fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error))?;
+            }
+            [(name, _)] => {
+                before_commit(directory)?;
+                self.move_file(name, directory)?;
+            }
+            _ => self.merge(directory, files, before_commit)?,
+        }
+        self.clear()
+    }
+
+    /// Lets several new files appear in a directory at one stroke, by exchanging it for a fuller copy.
+    fn merge(
+        &self,
+        directory: &Path,
+        files: &[(String, Vec<u8>)],
+        before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let failed = |error| StoreError::io("amend", directory, error);
+        for old in fs::read_dir(directory).map_err(failed)? {
+            let old = old.map_err(failed)?;
+            match fs::hard_link(old.path(), self.staging.join(old.file_name())) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                _ => {}
+            }
+        }
+        before_commit(&self.staging)?;
+        match exchange(&self.staging, directory) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                // Without an exchange, each file is still old or new, never half of either.
+                files.iter().try_for_each(|(name, _)| self.move_file(name, directory))
+            }
+            done => done.map_err(failed),
+        }
+    }
+
+    fn move_file(&self, name: &str, directory: &Path) -> Result<(), StoreError> {
+        let path = directory.join(name);
+        fs::rename(self.staging.join(name), &path).map_err(|error| StoreError::io("open", &path, error))
+    }
+
+    /// Removes a directory, or whatever stands in its place.
+    pub(super) fn remove(&self, directory: &Path) -> Result<(), StoreError> {
+        fs::rename(directory, &self.staging).map_err(|error| StoreError::io("remove", directory, error))?;
+        self.clear()
+    }
+
+    /// Removes what this change, or a process that died in the middle of one, has left.
+    fn clear(&self) -> Result<(), StoreError> {
+        let removed = match fs::symlink_metadata(&self.staging) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&self.staging),
+            Ok(_) => fs::remove_file(&self.staging),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", &self.staging, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes a directory and those above it, and names the one that could not be made.
+fn make_directories(path: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| {
+        let blocked = path.ancestors().take_while(|ancestor| !ancestor.is_dir()).last().unwrap_or(path);
+        StoreError::io("mkdir", blocked, error)
+    })
+}
+
+/// Writes a whole file to the disk, so that a crash after the rename cannot leave an empty one.
+fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    file.write_all(content)?;
+    file.sync_data()
+}
+
+/// Exchanges two directories at one stroke; `Unsupported` where the system or the file system cannot.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(io::ErrorKind::Unsupported.into()),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
