@@ -1,0 +1,54 @@
+//! What every command works with: the configuration, the store, the terminal, and a registry client on demand.
+
+use crate::config::{self, Config};
+use crate::log::Log;
+use crate::registry::Registry;
+use crate::store::Store;
+use anyhow::Context as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+/// Made once, from what the command line says.
+pub struct App {
+    /// The local manifest lists.
+    pub store: Store,
+    /// Warnings and `--debug` lines.
+    pub log: Log,
+    config: Config,
+}
+
+impl App {
+    /// Finds the configuration directory and reads `config.json`.
+    pub fn new(config_directory: Option<PathBuf>, debug: bool) -> anyhow::Result<Self> {
+        let log = Log { debug };
+        let directory = config::directory(config_directory)?;
+        log.debug(format_args!("configuration directory {}", directory.display()));
+        Ok(Self { store: Store::new(&directory), log, config: Config::load(&directory, log) })
+    }
+
+    /// A client for registries.
+    #[must_use]
+    pub fn registry(&self, insecure: bool) -> Registry {
+        Registry::new(self.config.auths.clone(), insecure, self.log)
+    }
+
+    /// Runs network work to its end. Commands that need none never start a runtime.
+    pub fn wait_for<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+        Ok(runtime.context("cannot start the network runtime")?.block_on(work))
+    }
+
+    /// Writes to stdout.
+    pub fn print(&self, text: &str) -> anyhow::Result<()> {
+        print(text)
+    }
+}
+
+/// Writes to stdout. A reader that has gone away has seen what it wanted.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! The values of flags, as Go's pflag reads them.
+
+use thiserror::Error;
+
+/// A word that is not one of Go's for true and false.
+#[derive(Debug, Error)]
+#[error("strconv.ParseBool: parsing \"{0}\": invalid syntax")]
+pub(super) struct NotBool(String);
+
+/// Go's words for true and false (`strconv.ParseBool`).
+pub(super) fn boolean(word: &str) -> Result<bool, NotBool> {
+    match word {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        other => Err(NotBool(other.to_owned())),
+    }
+}
+
+/// A list of values that is not one line of CSV; columns count from one.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(super) enum NotCsv {
+    #[error("parse error on line 1, column {0}: bare \" in non-quoted-field")]
+    BareQuote(usize),
+    #[error("parse error on line 1, column {0}: extraneous or missing \" in quoted-field")]
+    Quote(usize),
+}
+
+/// Several values in one word, separated by commas (`encoding/csv`); a value may be quoted to hold one. An empty word
+/// is no value.
+pub(super) fn comma_separated(word: &str) -> Result<Vec<String>, NotCsv> {
+    let mut values = Vec::new();
+    // pflag reads the first line only.
+    let line = word.split('\n').next().unwrap_or_default();
+    let mut rest = line;
+    let column = |rest: &str| line.len() - rest.len() + 1;
+    if line.is_empty() {
+        return Ok(values);
+    }
+    loop {
+        let Some(quoted) = rest.strip_prefix('"') else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            if let Some(quote) = rest[..end].find('"') {
+                return Err(NotCsv::BareQuote(column(&rest[quote..])));
+            }
+            values.push(rest[..end].to_owned());
+            match rest[end..].strip_prefix(',') {
+                Some(after) => rest = after,
+                None => return Ok(values),
+            }
+            continue;
+        };
+        let (value, after) = unquote(quoted).ok_or(NotCsv::Quote(line.len() + 1))?;
+        values.push(value);
+        match after.strip_prefix(',') {
+            Some(after) => rest = after,
+            None if after.is_empty() => return Ok(values),
+            // Go points at the closing quote.
+            None => return Err(NotCsv::Quote(column(after) - 1)),
+        }
+    }
+}
+
+/// Reads up to the closing quote; two quotes stand for one.
+fn unquote(mut rest: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        value.push_str(before);
+        match after.strip_prefix('"') {
+            Some(after) => {
+                value.push('"');
+                rest = after;
+            }
+            None => return Some((value, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_csv() {
+        let read = |word| comma_separated(word).unwrap();
+        assert!(read("").is_empty());
+        assert_eq!(read("a,b"), ["a", "b"]);
+        assert_eq!(read(r#""a,b",c"#), ["a,b", "c"]);
+        assert_eq!(read(r#""a""b""#), [r#"a"b"#]);
+        assert_eq!(read(",a,"), ["", "a", ""]);
+    }
+
+    #[test]
+    fn bad_csv_is_refused_in_the_words_of_go() {
+        let message = |word| comma_separated(word).unwrap_err().to_string();
+        assert_eq!(message(r#"a"b"#), r#"parse error on line 1, column 2: bare " in non-quoted-field"#);
+        assert_eq!(message(r#""a,b"#), r#"parse error on line 1, column 5: extraneous or missing " in quoted-field"#);
+    }
+
+    #[test]
+    fn only_the_words_of_go_are_booleans() {
+        assert!(boolean("T").unwrap());
+        assert!(!boolean("False").unwrap());
+        assert_eq!(boolean("yes").unwrap_err().to_string(), r#"strconv.ParseBool: parsing "yes": invalid syntax"#);
+    }
+}

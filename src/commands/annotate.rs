@@ -1,0 +1,126 @@
+//! `mfst annotate`: changes the platform of an image in a local manifest list.
+
+use crate::app::App;
+use crate::manifest::{Platform, canonical_arch, is_known};
+use crate::reference::Reference;
+use crate::store::StoreError;
+use anyhow::Context as _;
+use thiserror::Error;
+
+/// What `annotate` was asked for. Empty texts mean "unchanged".
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The list, as typed.
+    pub list: String,
+    /// The image, as typed.
+    pub image: String,
+    /// The architecture, in OCI's or another usual name.
+    pub arch: String,
+    /// The operating system.
+    pub os: String,
+    /// Features to add.
+    pub os_features: Vec<String>,
+    /// The version of the operating system.
+    pub os_version: String,
+    /// The variant of the architecture.
+    pub variant: String,
+}
+
+/// Why an image cannot be annotated.
+#[derive(Debug, Error)]
+enum AnnotateError {
+    #[error("manifest for image {image} does not exist in {list}")]
+    NoSuchImage { image: String, list: String },
+    #[error("manifest entry for image has unsupported os/arch combination: {os}/{architecture}")]
+    UnknownPlatform { os: String, architecture: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Changes the platform and stores the image again.
+pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
+    let list = Reference::parse(&options.list)
+        .with_context(|| format!("annotate: error parsing name for manifest list {}", options.list))?;
+    let image = Reference::parse(&options.image)
+        .with_context(|| format!("annotate: error parsing name for manifest {}", options.image))?;
+    let annotated = app.store.update(&list, &image, |entry| {
+        let platform = entry.descriptor.platform.get_or_insert_with(Platform::default);
+        options.apply(platform)
+    });
+    annotated.map_err(|error| match error {
+        AnnotateError::Store(StoreError::NotFound(_)) => {
+            AnnotateError::NoSuchImage { image: options.image.clone(), list: options.list.clone() }.into()
+        }
+        other => other.into(),
+    })
+}
+
+impl Options {
+    fn apply(&self, platform: &mut Platform) -> Result<(), AnnotateError> {
+        let set = |field: &mut String, value: &str| {
+            if !value.is_empty() {
+                value.clone_into(field);
+            }
+        };
+        let (arch, implied_variant) = canonical_arch(&self.arch);
+        set(&mut platform.os, &self.os);
+        set(&mut platform.architecture, arch);
+        set(&mut platform.variant, implied_variant.unwrap_or_default());
+        set(&mut platform.variant, &self.variant);
+        set(&mut platform.os_version, &self.os_version);
+        for feature in &self.os_features {
+            if !platform.os_features.contains(feature) {
+                platform.os_features.push(feature.clone());
+            }
+        }
+        if is_known(&platform.os, &platform.architecture) {
+            return Ok(());
+        }
+        let (os, architecture) = (platform.os.clone(), platform.architecture.clone());
+        Err(AnnotateError::UnknownPlatform { os, architecture })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn linux(architecture: &str) -> Platform {
+        Platform { architecture: architecture.into(), os: "linux".into(), ..Platform::default() }
+    }
+
+    #[test]
+    fn what_is_not_given_stays() {
+        let mut platform = Platform { os_features: vec!["a".into()], variant: "v8".into(), ..linux("arm64") };
+        let options =
+            Options { os_version: "1".into(), os_features: vec!["a".into(), "b".into()], ..Options::default() };
+        options.apply(&mut platform).unwrap();
+        let expected = Platform {
+            os_features: vec!["a".into(), "b".into()],
+            variant: "v8".into(),
+            os_version: "1".into(),
+            ..linux("arm64")
+        };
+        assert_eq!(platform, expected);
+    }
+
+    #[test]
+    fn another_name_of_an_architecture_brings_its_variant_unless_one_is_given() {
+        let annotated = |arch: &str, variant: &str| {
+            let mut platform = linux("amd64");
+            let options = Options { arch: arch.into(), variant: variant.into(), ..Options::default() };
+            options.apply(&mut platform).unwrap();
+            (platform.architecture, platform.variant)
+        };
+        assert_eq!(annotated("armhf", ""), ("arm".into(), "v7".into()));
+        assert_eq!(annotated("armel", "v5"), ("arm".into(), "v5".into()));
+        assert_eq!(annotated("aarch64", ""), ("arm64".into(), String::new()));
+    }
+
+    #[test]
+    fn the_resulting_pair_is_named_when_it_cannot_be() {
+        let options = Options { arch: "bogus".into(), ..Options::default() };
+        let message = options.apply(&mut linux("amd64")).unwrap_err().to_string();
+        assert_eq!(message, "manifest entry for image has unsupported os/arch combination: linux/bogus");
+    }
+}

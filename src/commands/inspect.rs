@@ -1,0 +1,96 @@
+//! `mfst inspect`: shows a manifest or a manifest list, local or in a registry.
+
+use crate::app::App;
+use crate::json::{indent, marshal};
+use crate::manifest::{Descriptor, Document, ImageManifest, Index, ManifestList, check_entry, parse};
+use crate::reference::Reference;
+use crate::registry::{Fetched, Registry};
+use crate::resolve;
+use anyhow::Context as _;
+
+/// What `inspect` was asked for.
+#[derive(Debug)]
+pub struct Options {
+    /// The local list that the image is in, as typed.
+    pub list: Option<String>,
+    /// The image or list, as typed.
+    pub name: String,
+    /// Whether to show everything that is known.
+    pub verbose: bool,
+    /// Whether unverified TLS and plain HTTP will do.
+    pub insecure: bool,
+}
+
+/// Looks in the local store first and then in the registry.
+pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
+    let reference = Reference::parse(&options.name)?;
+    if let Some(list) = &options.list {
+        let image = app.store.get(&Reference::parse(list)?, &reference)?;
+        return app.print(&show_image(&image, options.verbose)?);
+    }
+    // A local list that cannot be read is passed over, as docker does.
+    if let Ok(images) = app.store.list(&reference) {
+        return app.print(&show_list(&reference, &images, options.verbose)?);
+    }
+    let registry = app.registry(options.insecure);
+    let text = app.wait_for(async {
+        let fetched = registry.manifest(&reference).await?;
+        match parse(&fetched.content_type, &fetched.bytes)? {
+            Document::Image(_) if !options.verbose => Ok(indented(&fetched.bytes)?),
+            Document::Image(image) => show_image(&resolve::image(&registry, &reference, fetched, image).await?, true),
+            Document::Index(index) if !options.verbose => Ok(show_index(&index)),
+            Document::Index(index) => show_index_in_full(app, &registry, &reference, &fetched, index).await,
+        }
+    })??;
+    app.print(&text)
+}
+
+fn show_image(image: &ImageManifest, verbose: bool) -> anyhow::Result<String> {
+    if verbose { Ok(indented(&image.to_json())?) } else { Ok(indented(&image.payload()?.json)?) }
+}
+
+fn show_list(list: &Reference, images: &[ImageManifest], verbose: bool) -> anyhow::Result<String> {
+    if verbose {
+        return show_records(images);
+    }
+    for image in images {
+        check_entry(list, &image.reference, &image.descriptor).context("failed to assemble ManifestDescriptor")?;
+    }
+    Ok(show_descriptors(images.iter().map(|image| &image.descriptor)))
+}
+
+/// A list in a registry is shown from its own bytes: an entry that is missing, nested or no image at all is still an
+/// entry.
+fn show_index(index: &Index) -> String {
+    show_descriptors(&index.manifests)
+}
+
+fn show_descriptors<'a>(descriptors: impl IntoIterator<Item = &'a Descriptor>) -> String {
+    let bytes = ManifestList::build(descriptors).bytes;
+    format!("{}\n", String::from_utf8_lossy(&bytes))
+}
+
+async fn show_index_in_full(
+    app: &App,
+    registry: &Registry,
+    reference: &Reference,
+    fetched: &Fetched,
+    index: Index,
+) -> anyhow::Result<String> {
+    let _ = fetched;
+    let children = resolve::children(registry, reference, index).await?;
+    for child in children.iter().filter(|child| child.payload.is_none()) {
+        app.log.warn(format_args!("{} is in the list, but there is no image behind it", child.reference));
+    }
+    show_records(&children)
+}
+
+fn show_records(images: &[ImageManifest]) -> anyhow::Result<String> {
+    let records: Vec<_> = images.iter().map(ImageManifest::to_record).collect();
+    Ok(indented(&marshal(&records))?)
+}
+
+fn indented(json: &[u8]) -> Result<String, crate::json::SyntaxError> {
+    let text = indent(json, "\t")?;
+    Ok(format!("{}\n", String::from_utf8_lossy(&text)))
+}

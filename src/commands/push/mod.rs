@@ -1,0 +1,107 @@
+//! `mfst push`: puts a local manifest list into its registry.
+
+mod plan;
+
+pub use plan::{BlobMount, ChildManifest, PlanError, PushPlan};
+
+use crate::app::App;
+use crate::digest::Digest;
+use crate::manifest::{ImageManifest, ListError, Payload};
+use crate::reference::Reference;
+use crate::registry::{Mount, Registry, RegistryError, Scope};
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use thiserror::Error;
+
+/// How many blobs or manifests are on their way at a time.
+const IN_FLIGHT: usize = 8;
+
+/// What `push` was asked for.
+#[derive(Debug)]
+pub struct Options {
+    /// The list, as typed.
+    pub list: String,
+    /// Whether the local list goes once it is pushed.
+    pub purge: bool,
+    /// Whether unverified TLS and plain HTTP will do.
+    pub insecure: bool,
+}
+
+/// Why a list cannot be pushed.
+#[derive(Debug, Error)]
+enum PushError {
+    #[error("{0} not found")]
+    Empty(Reference),
+    #[error("error mounting {blob} to {target}")]
+    MountDeclined { blob: String, target: Reference },
+}
+
+/// Mounts the blobs of images from other repositories, puts their manifests, and last the list.
+pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
+    let target = Reference::parse(&options.list)?;
+    let mut images = app.store.list_unchecked(&target)?;
+    if images.is_empty() {
+        return Err(PushError::Empty(target).into());
+    }
+    // Checked before anything is asked of the registry.
+    PushPlan::check(&target, &images)?;
+    let registry = app.registry(options.insecure);
+    app.wait_for(async {
+        foresee(&registry, &target, &images);
+        restore(&registry, &target, &mut images).await?;
+        carry_out(app, &registry, &PushPlan::new(&target, &images)?).await
+    })??;
+    if options.purge {
+        app.store.remove(&target)?;
+    }
+    Ok(())
+}
+
+fn foresee(registry: &Registry, target: &Reference, images: &[ImageManifest]) {
+    let sources = images.iter().map(|image| image.reference.path()).filter(|path| *path != target.path());
+    registry.foresee(target, std::iter::once(Scope::push(target.path())).chain(sources.map(Scope::pull)));
+}
+
+/// Fetches manifests again whose bytes an old docker has not kept and that cannot be reconstructed.
+async fn restore(registry: &Registry, target: &Reference, images: &mut [ImageManifest]) -> anyhow::Result<()> {
+    for image in images.iter_mut().filter(|image| plan::lacks_bytes(target, image)) {
+        let digest = Digest::parse(&image.descriptor.digest)
+            .map_err(|error| ListError::Digest { image: image.reference.to_string(), error })?;
+        let fetched = registry.manifest(&image.reference.at_digest(digest)).await?;
+        let kind = plan::kind(image).ok_or_else(|| PlanError::NoPayload(image.reference.clone()))?;
+        image.payload = Some(Payload::read(kind, &fetched.bytes)?);
+        image.descriptor.size = i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX);
+        image.raw = fetched.bytes;
+    }
+    Ok(())
+}
+
+async fn carry_out(app: &App, registry: &Registry, plan: &PushPlan) -> anyhow::Result<()> {
+    let target = &plan.target;
+    let mounts = stream::iter(&plan.mounts).map(|blob| mount(registry, target, blob)).buffered(IN_FLIGHT);
+    mounts.try_collect::<()>().await?;
+    let mut children = stream::iter(&plan.children).map(|child| put(registry, child)).buffered(IN_FLIGHT);
+    while let Some((reference, digest)) = children.try_next().await? {
+        app.print(&format!("Pushed ref {reference} with digest: {digest}\n"))?;
+    }
+    let digest = registry.put_manifest(target, plan.list.media_type, &plan.list.bytes).await;
+    let digest = digest.with_context(|| format!("failed to put manifest {target}"))?;
+    app.print(&format!("{digest}\n"))
+}
+
+async fn mount(registry: &Registry, target: &Reference, blob: &BlobMount) -> anyhow::Result<()> {
+    let name = || format!("{}@{}", blob.from, blob.digest);
+    let mounted = registry.mount(target, &blob.digest, &blob.from).await;
+    match mounted.with_context(|| format!("failed to mount blob {} to {target}", name()))? {
+        Mount::Declined if !blob.may_be_absent => {
+            Err(PushError::MountDeclined { blob: name(), target: target.clone() }.into())
+        }
+        Mount::Done | Mount::Declined => Ok(()),
+    }
+}
+
+async fn put<'a>(registry: &Registry, child: &'a ChildManifest) -> anyhow::Result<(&'a Reference, Digest)> {
+    let digest = registry.put_manifest(&child.reference, child.media_type, &child.bytes).await;
+    let digest: Result<Digest, RegistryError> = digest;
+    Ok((&child.reference, digest.with_context(|| format!("failed to put manifest {}", child.reference))?))
+}

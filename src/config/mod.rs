@@ -1,0 +1,100 @@
+//! The configuration directory and its `config.json`, shared with docker (docker/cli `cli/config`).
+
+mod auths;
+
+pub use auths::{Auths, Credentials};
+
+use crate::json::{self, Object};
+use crate::log::Log;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+use thiserror::Error;
+
+/// The environment variable that moves the configuration directory.
+const DIRECTORY_VARIABLE: &str = "DOCKER_CONFIG";
+
+/// There is nowhere to keep anything.
+#[derive(Debug, Error)]
+#[error("cannot tell where the configuration is: there is no home directory; set HOME or {DIRECTORY_VARIABLE}")]
+pub struct NoHome;
+
+/// The configuration directory: `--config`, else `DOCKER_CONFIG`, else `~/.docker`.
+pub fn directory(flag: Option<PathBuf>) -> Result<PathBuf, NoHome> {
+    let variable = || env::var_os(DIRECTORY_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    flag.or_else(variable).or_else(|| Some(dirs::home_dir()?.join(".docker"))).ok_or(NoHome)
+}
+
+/// What `config.json` says.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Stored logins.
+    pub auths: Auths,
+}
+
+/// The fields of `config.json` that docker expects to be of a certain type. docker drops the whole file when one
+/// is not, and says so.
+const STRINGS: [&str; 3] = ["credsStore", "currentContext", "experimental"];
+const STRING_MAPS: [&str; 4] = ["HttpHeaders", "credHelpers", "aliases", "features"];
+
+impl Config {
+    /// Reads `config.json`. A missing file is an empty one; a broken one is warned about in docker's words, and the
+    /// program goes on without it.
+    #[must_use]
+    pub fn load(directory: &Path, log: Log) -> Self {
+        let path = directory.join("config.json");
+        match fs::read(&path) {
+            Ok(bytes) => Self::parse(&bytes).unwrap_or_else(|error| {
+                log.as_docker(format_args!("WARNING: Error parsing config file ({}): {error}", path.display()));
+                Self::default()
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
+            Err(error) => {
+                let reason = error.to_string().to_lowercase();
+                let reason = reason.split(" (os error").next().unwrap_or_default();
+                log.as_docker(format_args!("WARNING: Error loading config file: open {}: {reason}", path.display()));
+                Self::default()
+            }
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, auths::AuthsError> {
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let object = Object::parse(&text, "ConfigFile")?;
+        Self::check_types(&object)?;
+        Ok(Self { auths: Auths::read(&object)? })
+    }
+
+    fn check_types(object: &Object) -> Result<(), json::Error> {
+        STRINGS.iter().try_for_each(|field| object.string(field).map(drop))?;
+        STRING_MAPS.iter().try_for_each(|field| object.string_map(field).map(drop))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_worded_as_docker_words_them() {
+        let message = |json: &str| Config::parse(json.as_bytes()).unwrap_err().to_string();
+        assert_eq!(message("{bad"), "invalid character 'b' looking for beginning of object key string");
+        assert_eq!(
+            message(r#"{"auths":[]}"#),
+            "json: cannot unmarshal array into Go struct field ConfigFile.auths of type map[string]types.AuthConfig"
+        );
+        assert_eq!(message(r#"{"auths":{"x":{"auth":"!!"}}}"#), "illegal base64 data at input byte 0");
+        assert_eq!(message(r#"{"auths":{"x":{"auth":"YQ=="}}}"#), "Invalid auth configuration file");
+        assert_eq!(
+            message(r#"{"experimental":true}"#),
+            "json: cannot unmarshal bool into Go struct field ConfigFile.experimental of type string"
+        );
+    }
+
+    #[test]
+    fn an_empty_file_is_an_empty_configuration() {
+        assert!(Config::parse(b" \n").is_ok());
+    }
+}

@@ -1,0 +1,276 @@
+//! What registries answer when they refuse, and how it is told.
+
+use crate::digest::Digest;
+use crate::json::{self, Object};
+use crate::manifest::ManifestError;
+use crate::reference::Reference;
+use crate::transport::{Response, TransportError, TransportFault};
+use std::fmt;
+use thiserror::Error;
+
+/// How much of a registry's message is shown, in characters.
+const MESSAGE_LIMIT: usize = 500;
+
+/// Why a registry operation failed.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// The registry says that there is no such manifest.
+    #[error("no such manifest: {0}")]
+    NotFound(Reference),
+    /// The registry says that there is no such blob.
+    #[error("unknown blob")]
+    BlobUnknown {
+        /// The repository and the digest.
+        url: String,
+    },
+    /// The registry refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No answer came.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A host name that cannot be one.
+    #[error("\"{0}\" is not the name of a registry")]
+    BadHost(String),
+    /// The registry wants a login and there is none.
+    #[error("{method} {url}: no basic auth credentials")]
+    NoCredentials {
+        /// The request's method.
+        method: String,
+        /// The request's URL.
+        url: String,
+        /// The registry.
+        host: String,
+    },
+    /// The token server's answer holds no token.
+    #[error("GET {url}: the token server's answer holds no token")]
+    NoToken {
+        /// The token server.
+        url: String,
+    },
+    /// A challenge or a redirect that must not be followed.
+    #[error("{url}: refusing to go on to {target}: {reason}")]
+    Unsafe {
+        /// Who sent us there.
+        url: String,
+        /// Where.
+        target: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The manifest is not what was asked for.
+    #[error("manifest verification failed for digest {0}")]
+    ManifestDigest(Digest),
+    /// The config is not what the manifest says.
+    #[error("image config verification failed for digest {0}")]
+    ConfigDigest(Digest),
+    /// The manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The registry stored something else than was sent.
+    #[error("{url}: the registry says it stored {stored} where {sent} was sent")]
+    StoredOther {
+        /// The manifest's URL.
+        url: String,
+        /// The digest that the registry named.
+        stored: String,
+        /// The digest of what was sent.
+        sent: Digest,
+    },
+}
+
+impl RegistryError {
+    /// What the user can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => refusal.hint(),
+            Self::NoCredentials { host, .. } => Some(format!("log in first: docker login {host}")),
+            Self::BlobUnknown { url } => Some(format!("the registry has the manifest but not {url}")),
+            Self::Transport(error) => match &error.fault {
+                TransportFault::NotTls => Some("--insecure allows plain HTTP".to_owned()),
+                TransportFault::Tls(_) => Some(
+                    "SSL_CERT_FILE=ca.pem trusts a private certificate authority; --insecure trusts any certificate"
+                        .to_owned(),
+                ),
+                TransportFault::Connect(_) | TransportFault::Timeout => {
+                    Some("check the registry's name and port, and whether it can be reached from here".to_owned())
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct Refusal {
+    method: String,
+    url: String,
+    /// The status code.
+    pub status: u16,
+    /// What the registry says is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The registry to log in to.
+    host: String,
+    had_credentials: bool,
+}
+
+/// One entry of a registry's error body (distribution-spec, "Error Codes").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// `MANIFEST_UNKNOWN` and the like; empty if the body had another form.
+    pub code: String,
+    /// What it says, in one line.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(method: &str, url: &str, response: &Response, host: &str, had_credentials: bool) -> Self {
+        Self {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            status: response.status,
+            diagnostics: diagnostics(&response.body),
+            host: host.to_owned(),
+            had_credentials,
+        }
+    }
+
+    /// Whether the registry means that the thing asked for does not exist, rather than that the address is wrong:
+    /// a proxy's or a web server's own 404 page says nothing about manifests.
+    pub(super) fn is_not_found(&self) -> bool {
+        let codes = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "BLOB_UNKNOWN"];
+        let known = |diagnostic: &Diagnostic| {
+            codes.contains(&diagnostic.code.as_str())
+                || (diagnostic.code == "UNKNOWN" && diagnostic.message.to_lowercase().contains("not found"))
+        };
+        self.status == 404 && (self.diagnostics.is_empty() || self.diagnostics.iter().any(known))
+    }
+
+    fn hint(&self) -> Option<String> {
+        let host = &self.host;
+        match self.status {
+            401 | 403 if self.had_credentials => Some(format!(
+                "the stored login for {host} was not enough; check its rights, or log in again: docker login {host}"
+            )),
+            401 | 403 => Some(format!("no login is stored for {host}; if one is needed: docker login {host}")),
+            429 if self.had_credentials => Some("the registry limits the rate of requests; try again later".to_owned()),
+            429 => Some(format!(
+                "the registry limits the rate of anonymous requests; try again later, or log in: docker login {host}"
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = crate::transport::status_name(self.status);
+        write!(f, "{} {}: {} {name}", self.method, self.url, self.status)?;
+        for (position, diagnostic) in self.diagnostics.iter().enumerate() {
+            f.write_str(if position == 0 { ": " } else { "; " })?;
+            match (diagnostic.code.as_str(), diagnostic.message.as_str()) {
+                ("", text) | (text, "") => f.write_str(text)?,
+                (code, message) => write!(f, "{code}: {message}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads an error body of any form. An HTML page says nothing that the status does not.
+fn diagnostics(body: &[u8]) -> Vec<Diagnostic> {
+    let text = String::from_utf8_lossy(body);
+    match Object::parse(&text, "Errors") {
+        Ok(object) => from_json(&object),
+        Err(_) if text.trim_start().starts_with('<') => Vec::new(),
+        Err(_) => plain(&text),
+    }
+}
+
+fn from_json(object: &Object) -> Vec<Diagnostic> {
+    let listed = object.array("errors").ok().flatten().unwrap_or_default();
+    if !listed.is_empty() {
+        return listed.into_iter().filter_map(|json| from_entry(json).ok()).collect();
+    }
+    ["details", "message", "error"]
+        .iter()
+        .filter_map(|field| object.string(field).ok())
+        .find(|text| !text.is_empty())
+        .map_or_else(Vec::new, |text| plain(&text))
+}
+
+fn from_entry(json: &str) -> Result<Diagnostic, json::Error> {
+    let entry = Object::parse(json, "Error")?;
+    Ok(Diagnostic { code: one_line(&entry.string("code")?), message: one_line(&entry.string("message")?) })
+}
+
+fn plain(text: &str) -> Vec<Diagnostic> {
+    let message = one_line(text);
+    if message.is_empty() { Vec::new() } else { vec![Diagnostic { code: String::new(), message }] }
+}
+
+/// A registry's text made safe for a terminal: one line, no control characters, not too long.
+pub(super) fn one_line(text: &str) -> String {
+    let clean = |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { ' ' } else { c };
+    let text: String = text.chars().take(MESSAGE_LIMIT).map(clean).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(body: &str) -> String {
+        let diagnostics = diagnostics(body.as_bytes());
+        let refusal = Refusal {
+            method: "GET".into(),
+            url: "https://h/v2/".into(),
+            status: 403,
+            diagnostics,
+            host: "h".into(),
+            had_credentials: false,
+        };
+        refusal.to_string()
+    }
+
+    #[test]
+    fn error_bodies_of_any_form_are_told_in_one_line() {
+        let bare = "GET https://h/v2/: 403 Forbidden";
+        assert_eq!(
+            shown(r#"{"errors":[{"code":"DENIED","message":"no","detail":{}},{"code":"X"}]}"#),
+            format!("{bare}: DENIED: no; X")
+        );
+        assert_eq!(shown(r#"{"details":"bad\nlogin"}"#), format!("{bare}: bad login"));
+        assert_eq!(shown(r#"{"error":"e"}"#), format!("{bare}: e"));
+        assert_eq!(shown("<html><h1>403</h1>"), bare);
+        assert_eq!(shown(""), bare);
+        assert_eq!(shown("\u{1b}[31mred\u{7}"), format!("{bare}: [31mred"));
+        assert_eq!(shown(&"x".repeat(1000)).len(), bare.len() + 2 + MESSAGE_LIMIT);
+    }
+
+    #[test]
+    fn only_a_registrys_own_404_means_not_found() {
+        let not_found = |status, body: &str| {
+            let diagnostics = diagnostics(body.as_bytes());
+            Refusal {
+                method: String::new(),
+                url: String::new(),
+                status,
+                diagnostics,
+                host: String::new(),
+                had_credentials: false,
+            }
+            .is_not_found()
+        };
+        assert!(not_found(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"m"}]}"#));
+        assert!(not_found(404, r#"{"errors":[{"code":"UNKNOWN","message":"repository not found"}]}"#));
+        assert!(not_found(404, ""));
+        assert!(!not_found(404, "404 page not found"));
+        assert!(!not_found(403, r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#));
+    }
+}

@@ -1,0 +1,217 @@
+//! The registry client: what registries are asked for, in the terms of the distribution specification.
+//!
+//! From the outside in: `Registry` knows the operations, `host` the login and the challenges of one registry,
+//! `token` the token servers, `endpoint` where a registry is; [`crate::transport`] below does the talking.
+
+mod challenge;
+mod endpoint;
+mod error;
+mod host;
+mod scope;
+mod token;
+
+pub use error::{Diagnostic, Refusal, RegistryError};
+pub use scope::{Scope, ScopeSet};
+
+use crate::config::Auths;
+use crate::digest::Digest;
+use crate::log::Log;
+use crate::manifest::ACCEPT;
+use crate::reference::Reference;
+use crate::transport::{Method, Request, Response, Transport, Url, display_url};
+use endpoint::Endpoint;
+use host::{Call, Host};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How large a manifest may be, in bytes. Registries refuse larger ones.
+const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
+/// How large an image's config may be, in bytes.
+const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
+/// How much of any other answer is read, in bytes.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// How often a redirect is followed.
+const REDIRECT_LIMIT: usize = 10;
+
+/// A manifest as a registry sent it.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The Content-Type, with any parameters.
+    pub content_type: String,
+    /// The bytes, untouched.
+    pub bytes: Vec<u8>,
+    /// The digest of the bytes, computed here.
+    pub digest: Digest,
+}
+
+/// What became of a request to mount a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mount {
+    /// The target repository has the blob.
+    Done,
+    /// The registry would rather be sent the bytes.
+    Declined,
+}
+
+/// Registries, each spoken to with the login stored for it.
+pub struct Registry {
+    transport: Transport,
+    auths: Auths,
+    insecure: bool,
+    /// One entry for each registry and user.
+    hosts: Mutex<HashMap<(String, Option<String>), Arc<Host>>>,
+}
+
+impl Registry {
+    /// A client that has not talked to any registry yet. `insecure` allows unverified TLS, and plain HTTP where there
+    /// is no TLS.
+    #[must_use]
+    pub fn new(auths: Auths, insecure: bool, log: Log) -> Self {
+        Self { transport: Transport::new(log), auths, insecure, hosts: Mutex::default() }
+    }
+
+    /// Tells that a reference's repository will be read, and written too if `push`, so that the first token asked for
+    /// can serve for the whole run. `login` is the reference whose login is used.
+    pub fn foresee(&self, login: &Reference, scopes: impl IntoIterator<Item = Scope>) {
+        self.host(login).foresee(scopes);
+    }
+
+    /// Fetches a manifest: by tag where the reference has one, and then it must have the reference's digest.
+    pub async fn manifest(&self, reference: &Reference) -> Result<Fetched, RegistryError> {
+        let host = self.host(reference);
+        let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
+        let mut call = Call::new(Method::GET, path, MANIFEST_LIMIT, Scope::pull(reference.path()));
+        call.headers.push(("accept", ACCEPT.to_owned()));
+        let (url, response) = self.follow(&host, call).await?;
+        if !response.is_success() {
+            let refusal = refusal("GET", &url, &response, &host);
+            let missing = refusal.is_not_found();
+            return Err(if missing { RegistryError::NotFound(reference.clone()) } else { refusal.into() });
+        }
+        if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
+            return Err(RegistryError::ManifestDigest(digest.clone()));
+        }
+        let content_type = response.header("content-type").unwrap_or_default().to_owned();
+        Ok(Fetched { content_type, digest: Digest::of(&response.body), bytes: response.body })
+    }
+
+    /// Fetches a small blob, an image's config, from the repository of the reference.
+    pub async fn config(&self, repository: &Reference, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+        let host = self.host(repository);
+        let path = format!("/v2/{}/blobs/{digest}", repository.path());
+        let call = Call::new(Method::GET, path, CONFIG_LIMIT, Scope::pull(repository.path()));
+        let (url, response) = self.follow(&host, call).await?;
+        match response.status {
+            404 => Err(RegistryError::BlobUnknown { url: display_url(&url) }),
+            _ if !response.is_success() => Err(refusal("GET", &url, &response, &host).into()),
+            _ if !digest.matches(&response.body) => Err(RegistryError::ConfigDigest(digest.clone())),
+            _ => Ok(response.body),
+        }
+    }
+
+    /// Asks for a blob of another repository of the same registry to be made part of the target's repository.
+    pub async fn mount(&self, target: &Reference, digest: &Digest, from: &str) -> Result<Mount, RegistryError> {
+        let host = self.host(target);
+        let path = format!("/v2/{}/blobs/uploads/?mount={digest}&from={}", target.path(), from.replace('/', "%2F"));
+        let mut call = Call::new(Method::POST, path, ANSWER_LIMIT, Scope::push(target.path()));
+        call.scopes = [Scope::push(target.path()), Scope::pull(from)].into_iter().collect();
+        let (url, response) = host.send(&self.transport, &call).await?;
+        match response.status {
+            201 => Ok(Mount::Done),
+            202 => {
+                self.abandon_upload(&host, target, &url, &response).await;
+                Ok(Mount::Declined)
+            }
+            _ => Err(refusal("POST", &url, &response, &host).into()),
+        }
+    }
+
+    /// Sends a manifest, under the reference's tag or else under its own digest, and returns its digest.
+    pub async fn put_manifest(
+        &self,
+        reference: &Reference,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Digest, RegistryError> {
+        let host = self.host(reference);
+        let digest = Digest::of(bytes);
+        let name = reference.tag().unwrap_or(digest.as_str());
+        let path = format!("/v2/{}/manifests/{name}", reference.path());
+        let mut call = Call::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
+        call.headers.push(("content-type", media_type.to_owned()));
+        call.body = bytes.to_vec();
+        let (url, response) = host.send(&self.transport, &call).await?;
+        if !matches!(response.status, 200..=202) {
+            return Err(refusal("PUT", &url, &response, &host).into());
+        }
+        match response.header("docker-content-digest") {
+            Some(stored) if stored.starts_with("sha256:") && stored != digest.as_str() => {
+                let stored = error::one_line(stored);
+                Err(RegistryError::StoredOther { url: display_url(&url), stored, sent: digest })
+            }
+            _ => Ok(digest),
+        }
+    }
+
+    /// Tells the registry that an upload it opened will not be used. Whether it listens does not matter.
+    async fn abandon_upload(&self, host: &Host, target: &Reference, url: &Url, response: &Response) {
+        let upload = response.header("location").and_then(|location| url.join(location).ok());
+        if let Some(upload) = upload.filter(|upload| upload.origin() == url.origin()) {
+            let call = Call::new(Method::DELETE, path_and_query(&upload), ANSWER_LIMIT, Scope::push(target.path()));
+            let _ = host.send(&self.transport, &call).await;
+        }
+    }
+
+    /// Sends a GET and follows redirects. What authorizes us to the registry is shown to the registry only.
+    async fn follow(&self, host: &Host, mut call: Call) -> Result<(Url, Response), RegistryError> {
+        let (mut url, mut response) = host.send(&self.transport, &call).await?;
+        let home = url.origin();
+        for _ in 0..REDIRECT_LIMIT {
+            let Some(target) = redirect(&url, &response)? else { return Ok((url, response)) };
+            (url, response) = if target.origin() == home {
+                call.path = path_and_query(&target);
+                host.send(&self.transport, &call).await?
+            } else {
+                let request = Request::new(call.method.clone(), target.clone(), call.limit);
+                let trust = host.endpoint().trust_for(&target);
+                (target, self.transport.send(request, trust).await?)
+            };
+        }
+        let reason = "redirected too often";
+        Err(RegistryError::Unsafe { url: display_url(&url), target: "another redirect".to_owned(), reason })
+    }
+
+    fn host(&self, reference: &Reference) -> Arc<Host> {
+        let login = self.auths.find(reference);
+        let key = (reference.domain().to_owned(), login.map(|login| login.username.clone()));
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Host::new(Endpoint::new(reference.domain(), self.insecure), login.cloned()));
+        Arc::clone(hosts.entry(key).or_insert_with(new))
+    }
+}
+
+fn refusal(method: &str, url: &Url, response: &Response, host: &Host) -> Refusal {
+    Refusal::new(method, &display_url(url), response, host.name(), host.has_credentials())
+}
+
+/// Where a redirect leads, if the answer is one and may be followed.
+fn redirect(url: &Url, response: &Response) -> Result<Option<Url>, RegistryError> {
+    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(target) = response.header("location").and_then(|location| url.join(location).ok()) else {
+        return Ok(None);
+    };
+    if url.scheme() == "https" && target.scheme() != "https" {
+        let reason = "it is not encrypted, and the registry is";
+        return Err(RegistryError::Unsafe { url: display_url(url), target: display_url(&target), reason });
+    }
+    Ok(Some(target))
+}
+
+fn path_and_query(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}

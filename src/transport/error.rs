@@ -1,0 +1,77 @@
+//! Why no answer came.
+
+use super::Method;
+use std::error::Error;
+use thiserror::Error;
+
+/// A request without an answer.
+#[derive(Debug, Error)]
+#[error("{method} {url}: {fault}")]
+pub struct TransportError {
+    /// The request's method.
+    pub method: Method,
+    /// The request's URL, without secrets.
+    pub url: String,
+    /// What happened.
+    pub fault: TransportFault,
+}
+
+/// What kept an answer from coming.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum TransportFault {
+    /// No connection: refused, unreachable, no such host.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// A connection, but no TLS on it.
+    #[error("TLS handshake failed: {0}")]
+    Tls(String),
+    /// The server speaks something else than TLS, plain HTTP most likely.
+    #[error("the server does not speak TLS on this port")]
+    NotTls,
+    /// Too slow.
+    #[error("timed out")]
+    Timeout,
+    /// The connection broke, or what came over it was not HTTP.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// More than is accepted, in bytes.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// A header that cannot be sent.
+    #[error("cannot send header {0}: invalid value")]
+    BadHeader(&'static str),
+}
+
+impl TransportFault {
+    pub(super) fn of(error: &reqwest::Error) -> Self {
+        if let Some(tls) = find::<rustls::Error>(error) {
+            return match tls {
+                rustls::Error::InvalidMessage(_) => Self::NotTls,
+                other => Self::Tls(other.to_string()),
+            };
+        }
+        let reason = || innermost(error).to_string();
+        match error {
+            _ if error.is_timeout() => Self::Timeout,
+            _ if error.is_connect() => Self::Connect(reason()),
+            _ => Self::Broken(reason()),
+        }
+    }
+
+    /// Whether the server was never asked: nothing was sent that it could have acted on.
+    #[must_use]
+    pub fn is_before_request(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Tls(_) | Self::NotTls | Self::Timeout)
+    }
+}
+
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
+}
+
+/// Looks for an error of a type anywhere below; an I/O error may hold one without being its `source`.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let inside = inside.and_then(|inner| find::<T>(inner));
+    error.downcast_ref().or(inside).or_else(|| find::<T>(error.source()?))
+}

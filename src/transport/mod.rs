@@ -1,0 +1,183 @@
+//! One HTTP request, one answer: connections, TLS, time limits and size limits, and nothing about registries.
+//!
+//! This is the only module that names the HTTP and TLS libraries.
+
+mod error;
+mod tls;
+
+pub use error::{TransportError, TransportFault};
+pub use reqwest::{Method, Url};
+
+use crate::log::Log;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long a connection may take to be made, TLS included.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// The same where plain HTTP is tried next: a plain HTTP server may let a TLS handshake hang for ever.
+const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
+/// How long a server may send nothing.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Which certificates to believe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Those the system trusts.
+    System,
+    /// Any, as `--insecure` asks for.
+    Any,
+}
+
+/// What to send.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// GET, HEAD, POST, PUT or DELETE.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers; the values are checked when sent.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; empty for none.
+    pub body: Vec<u8>,
+    /// How many bytes of answer are accepted.
+    pub limit: usize,
+}
+
+impl Request {
+    /// A request without headers and body.
+    #[must_use]
+    pub fn new(method: Method, url: Url, limit: usize) -> Self {
+        Self { method, url, headers: Vec::new(), body: Vec::new(), limit }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// A header's first value, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// All values of a header that are text.
+    pub fn headers<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+    }
+
+    /// Whether the status says success.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Sends requests. Connections are kept and shared by all requests with the same trust.
+#[derive(Debug)]
+pub struct Transport {
+    system: OnceLock<reqwest::Client>,
+    any: OnceLock<reqwest::Client>,
+    log: Log,
+}
+
+impl Transport {
+    /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
+    #[must_use]
+    pub fn new(log: Log) -> Self {
+        Self { system: OnceLock::new(), any: OnceLock::new(), log }
+    }
+
+    /// Sends one request and reads the whole answer, of any status. Redirects are not followed.
+    pub async fn send(&self, request: Request, trust: Trust) -> Result<Response, TransportError> {
+        let begun = Instant::now();
+        let (method, url) = (request.method.clone(), request.url.clone());
+        let result = self.exchange(request, trust).await;
+        let outcome = match &result {
+            Ok(response) => response.status.to_string(),
+            Err(fault) => fault.to_string(),
+        };
+        let milliseconds = begun.elapsed().as_millis();
+        self.log.debug(format_args!("{method} {}: {outcome} ({milliseconds} ms)", display_url(&url)));
+        result.map_err(|fault| TransportError { method, url: display_url(&url), fault })
+    }
+
+    async fn exchange(&self, request: Request, trust: Trust) -> Result<Response, TransportFault> {
+        let mut headers = HeaderMap::with_capacity(request.headers.len());
+        for (name, value) in request.headers {
+            let mut value = HeaderValue::from_str(&value).map_err(|_| TransportFault::BadHeader(name))?;
+            value.set_sensitive(name == "authorization");
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let builder = self.client(trust).request(request.method, request.url).headers(headers).body(request.body);
+        let response = builder.send().await.map_err(|error| TransportFault::of(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = read_body(response, request.limit).await?;
+        Ok(Response { status, headers, body })
+    }
+
+    fn client(&self, trust: Trust) -> &reqwest::Client {
+        match trust {
+            Trust::System => self.system.get_or_init(|| client(trust, CONNECT_LIMIT)),
+            Trust::Any => self.any.get_or_init(|| client(trust, CONNECT_LIMIT_BEFORE_FALLBACK)),
+        }
+    }
+}
+
+fn client(trust: Trust, connect_limit: Duration) -> reqwest::Client {
+    let built = reqwest::Client::builder()
+        .user_agent(concat!("mfst/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect_limit)
+        .read_timeout(STALL_LIMIT)
+        .tls_backend_preconfigured(tls::configuration(trust))
+        .build();
+    built.unwrap_or_else(|error| unreachable!("the client has a fixed configuration: {error}"))
+}
+
+async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, TransportFault> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| TransportFault::of(&error))? {
+        if body.len() + chunk.len() > limit {
+            return Err(TransportFault::TooLarge(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A URL without its query, which may hold signatures, and without user information.
+#[must_use]
+pub fn display_url(url: &Url) -> String {
+    let mut plain = url.clone();
+    plain.set_query(None);
+    let _ = plain.set_username("");
+    let _ = plain.set_password(None);
+    plain.to_string()
+}
+
+/// The usual name of a status code, `Not Found`.
+#[must_use]
+pub fn status_name(status: u16) -> &'static str {
+    reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        let url = Url::parse("https://user:pass@h.io/v2/a?X-Sig=secret").unwrap();
+        assert_eq!(display_url(&url), "https://h.io/v2/a");
+    }
+}
