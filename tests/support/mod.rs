@@ -1,0 +1,26 @@
+//! What the tests, the benchmarks and the demo share: a registry that lives in
+//! the process, with every kind of login, transport and misbehaviour, and a
+//! sandbox for the `mfst` binary.
+//!
+//! Everything binds to loopback on a port of its own and keeps its files in
+//! temporary directories, so tests run at once and beside each other.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each binary that includes this module uses a part of it"
+)]
+
+pub mod acl;
+pub mod certs;
+pub mod embedded;
+pub mod faults;
+pub mod gate;
+pub mod glob;
+pub mod http;
+pub mod log;
+pub mod repositories;
+pub mod route;
+pub mod sample;
+pub mod sandbox;
+pub mod server;
+pub mod token;

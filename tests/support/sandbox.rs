@@ -1,0 +1,200 @@
+//! A home directory of its own for every test, and the commands run in it:
+//! nothing of the user's environment gets in, nothing gets out.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::sample::digest;
+
+/// A temporary home with docker's configuration directory in it.
+#[derive(Debug)]
+pub struct Sandbox {
+    home: TempDir,
+    env: BTreeMap<String, OsString>,
+}
+
+impl Sandbox {
+    /// An empty home; `DOCKER_CONFIG` names its `.docker`.
+    pub fn new() -> Self {
+        let home = TempDir::new().expect("a temporary directory");
+        let mut sandbox = Self {
+            home,
+            env: BTreeMap::new(),
+        };
+        let (home, config) = (sandbox.home().to_owned(), sandbox.config_dir());
+        fs::create_dir(&config).expect("a configuration directory");
+        sandbox.env("HOME", home).env("DOCKER_CONFIG", config);
+        sandbox
+    }
+
+    /// Sets a variable for all commands that follow.
+    pub fn env(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
+        self.env.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Takes a variable away from all commands that follow.
+    pub fn unset(&mut self, name: &str) -> &mut Self {
+        self.env.remove(name);
+        self
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The configuration directory.
+    pub fn config_dir(&self) -> PathBuf {
+        self.home().join(".docker")
+    }
+
+    /// The directory of all local lists.
+    pub fn store(&self) -> PathBuf {
+        self.config_dir().join("manifests")
+    }
+
+    /// The directory of one list, named as docker names it.
+    pub fn list(&self, reference: &str) -> PathBuf {
+        self.store().join(file_name(reference))
+    }
+
+    /// The file of one entry of a list.
+    pub fn entry(&self, list: &str, image: &str) -> PathBuf {
+        self.list(list).join(file_name(image))
+    }
+
+    /// Writes `config.json`.
+    pub fn write_config(&self, text: &str) {
+        fs::write(self.config_dir().join("config.json"), text).expect("config.json");
+    }
+
+    /// Writes a `config.json` with a login for one registry.
+    pub fn log_in(&self, host: &str, user: &str, password: &str) {
+        let auth = BASE64.encode(format!("{user}:{password}"));
+        self.write_config(&json!({"auths": {host: {"auth": auth}}}).to_string());
+    }
+
+    /// The binary under test, ready to run.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.program(mfst(), args)
+    }
+
+    /// Any program in the same surroundings.
+    pub fn program(&self, program: impl Into<OsString>, args: &[&str]) -> Command {
+        let mut command = Command::new(program.into());
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(&self.env)
+            .current_dir(self.home())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary under test.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(&mut self.command(args))
+    }
+
+    /// Runs it and fails unless it succeeds; tells its standard output.
+    #[track_caller]
+    pub fn ok(&self, args: &[&str]) -> String {
+        self.run(args).ok()
+    }
+
+    /// The local lists: every file and directory with the digest of its bytes.
+    /// What mfst keeps for itself beside the lists is left out.
+    pub fn tree(&self) -> BTreeMap<PathBuf, String> {
+        let mut tree = BTreeMap::new();
+        collect(&self.store(), &self.store(), &mut tree);
+        tree
+    }
+}
+
+/// The name docker gives a reference in the store.
+pub fn file_name(reference: &str) -> String {
+    reference.replace(':', "-").replace('/', "_")
+}
+
+fn collect(root: &Path, dir: &Path, tree: &mut BTreeMap<PathBuf, String>) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries {
+        let path = entry.expect("a directory entry").path();
+        let name = path.strip_prefix(root).expect("inside").to_owned();
+        if name == Path::new(".mfst") {
+            continue;
+        }
+        if path.is_dir() {
+            tree.insert(name, "directory".to_owned());
+            collect(root, &path, tree);
+        } else {
+            tree.insert(name, digest(&fs::read(&path).expect("a readable file")));
+        }
+    }
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The exit code; none after a signal.
+    pub code: Option<i32>,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Self {
+        Self::from(command.output().expect("a program that runs"))
+    }
+
+    /// Fails unless the command succeeded; tells its standard output.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.stdout
+    }
+
+    /// Fails unless the command ended with this code; tells its standard error.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self.stderr
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8 output");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// The binary under test. Cargo tells integration tests where it is; for an
+/// example it lies in the directory above.
+fn mfst() -> PathBuf {
+    if let Some(path) = option_env!("CARGO_BIN_EXE_mfst") {
+        return PathBuf::from(path);
+    }
+    let example = std::env::current_exe().expect("this program's path");
+    let profile = example.ancestors().nth(2).expect("a target directory");
+    profile.join(format!("mfst{}", std::env::consts::EXE_SUFFIX))
+}
