@@ -1,7 +1,19 @@
 //! The `mfst` binary as its users meet it: a process with arguments, an
-//! environment, a home directory and a registry.
+//! environment, a home directory and a registry. What is said about docker was
+//! observed with docker 28.2.2; D1, D2, … are the deliberate differences.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod annotate;
+mod auth;
+mod create;
 mod embedded;
+mod errors;
+mod flags;
+mod inspect;
+mod process;
+mod push;
+mod rm;
+mod scene;
+mod tls;

@@ -1,0 +1,103 @@
+//! What most tests start from: a registry with images in it, and a home.
+
+use serde_json::Value;
+
+use crate::support::embedded::{Builder, Embedded};
+use crate::support::sample::Sample;
+use crate::support::sandbox::{Ran, Sandbox};
+
+/// A registry with `t/app:amd64` and `t/app:arm64`, and a home.
+pub struct Scene {
+    pub registry: Embedded,
+    pub home: Sandbox,
+}
+
+impl Scene {
+    /// With a plain registry.
+    pub fn new() -> Self {
+        Self::with(Embedded::plain())
+    }
+
+    /// With the registry of these settings.
+    pub fn with(registry: Builder) -> Self {
+        let registry = registry.start();
+        registry.put_image("t/app", "amd64", &amd64());
+        registry.put_image("t/app", "arm64", &arm64());
+        let home = Sandbox::new();
+        Self { registry, home }
+    }
+
+    /// With the list `t/app:v1` of both images made, and an empty log.
+    pub fn with_list() -> Self {
+        let scene = Self::new();
+        scene.create("t/app:v1", &["t/app:amd64", "t/app:arm64"]);
+        scene.registry.log().clear();
+        scene
+    }
+
+    /// A full reference for a name in the registry.
+    pub fn name(&self, name: &str) -> String {
+        self.registry.image(name)
+    }
+
+    /// Runs a command line in which `@` before a name stands for the registry.
+    pub fn run(&self, line: &str) -> Ran {
+        let args: Vec<String> = line
+            .split_whitespace()
+            .map(|arg| self.expand(arg))
+            .collect();
+        self.home
+            .run(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// `text` with the registry in place of every `@`.
+    pub fn expand(&self, text: &str) -> String {
+        text.replace('@', &format!("{}/", self.registry.host()))
+    }
+
+    /// Runs a command line and fails unless it succeeds; tells what it printed.
+    #[track_caller]
+    pub fn ok(&self, line: &str) -> String {
+        self.run(line).ok()
+    }
+
+    /// Makes a list.
+    #[track_caller]
+    pub fn create(&self, list: &str, images: &[&str]) {
+        let images: Vec<String> = images.iter().map(|image| format!("@{image}")).collect();
+        self.ok(&format!("create @{list} {}", images.join(" ")));
+    }
+
+    /// What `inspect` prints, read as JSON.
+    #[track_caller]
+    pub fn inspect(&self, line: &str) -> Value {
+        let text = self.ok(&format!("inspect {line}"));
+        serde_json::from_str(&text).expect("JSON on standard output")
+    }
+
+    /// Fails unless the command ends with 1 and leaves the store alone; tells
+    /// its standard error.
+    #[track_caller]
+    pub fn refused(&self, line: &str) -> String {
+        let before = self.home.tree();
+        let ran = self.run(line);
+        assert_eq!(self.home.tree(), before, "the store has changed: {ran:#?}");
+        assert_eq!(ran.stdout, "", "nothing to be had");
+        ran.fails(1)
+    }
+}
+
+/// The image behind `t/app:amd64`.
+pub fn amd64() -> Sample {
+    Sample::oci("linux/amd64")
+}
+
+/// The image behind `t/app:arm64`.
+pub fn arm64() -> Sample {
+    Sample::oci("linux/arm64")
+}
+
+/// The first line.
+pub fn first(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
