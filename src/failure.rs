@@ -23,10 +23,9 @@ impl fmt::Display for Several {
 /// Tells an error on stderr: docker's words first, what to do about it below.
 #[must_use]
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    let mut text = format!("{error:#}\n");
-    for hint in hints(error) {
-        text.push_str(&format!("hint: {hint}\n"));
-    }
+    let mut lines = vec![format!("{error:#}")];
+    lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
+    let text = lines.join("\n") + "\n";
     // With stderr gone there is nobody to tell.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     ExitCode::from(error.downcast_ref::<UsageError>().map_or(1, |usage| usage.exit_code))

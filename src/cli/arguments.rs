@@ -19,36 +19,27 @@ const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "in
 #[command(
     name = "mfst",
     version,
+    disable_version_flag = true,
     args_override_self = true,
     override_usage = "mfst [OPTIONS] COMMAND",
     after_help = "Example:\n  mfst create example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64\n  \
                   mfst push example.com/app:1.0\n\nRun 'mfst COMMAND --help' for more information on a command."
 )]
 struct Words {
-    /// Location of client config files and local manifest lists [default: $DOCKER_CONFIG, else ~/.docker]
+    /// Location of client config files and local manifest lists [default: `$DOCKER_CONFIG`, else `~/.docker`]
     #[arg(long, value_name = "DIR", global = true, allow_hyphen_values = true)]
     config: Option<PathBuf>,
-    #[command(flatten)]
-    debug: Debug,
+    /// Say on stderr what is being done
+    #[arg(short = 'D', long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
+    debug: bool,
     /// Set the logging level (debug, info, warn, error, fatal); debug is the same as --debug
     #[arg(short = 'l', long, value_name = "LEVEL", global = true, allow_hyphen_values = true)]
     log_level: Option<String>,
+    /// Print version information and quit
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Option<Verb>,
-}
-
-#[derive(Debug, Args)]
-struct Debug {
-    /// Say on stderr what is being done
-    #[arg(short = 'D', long = "debug", global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    on: bool,
-}
-
-#[derive(Debug, Args)]
-struct Insecure {
-    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
-    #[arg(long = "insecure", num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    on: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,8 +112,9 @@ struct CreateWords {
     /// Amend an existing manifest list
     #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
     amend: bool,
-    #[command(flatten)]
-    insecure: Insecure,
+    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
+    insecure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -130,8 +122,9 @@ struct InspectWords {
     /// The list, if any, and the image
     #[arg(hide = true)]
     names: Vec<String>,
-    #[command(flatten)]
-    insecure: Insecure,
+    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
+    insecure: bool,
     /// Output additional info including layers and platform
     #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
     verbose: bool,
@@ -142,8 +135,9 @@ struct PushWords {
     /// The list
     #[arg(hide = true)]
     names: Vec<String>,
-    #[command(flatten)]
-    insecure: Insecure,
+    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
+    insecure: bool,
     /// Remove the local manifest list after push
     #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
     purge: bool,
@@ -170,7 +164,7 @@ pub(super) fn parse(words: &[OsString]) -> Result<Parsed, UsageError> {
     if !LOG_LEVELS.contains(&level.to_lowercase().as_str()) {
         return Err(UsageError::log_level(&level));
     }
-    let debug = words.debug.on || matches!(level.to_lowercase().as_str(), "debug" | "trace");
+    let debug = words.debug || matches!(level.to_lowercase().as_str(), "debug" | "trace");
     match words.command {
         None => Ok(Parsed::NoCommand(root.render_help().to_string())),
         Some(verb) => Ok(Parsed::Run(Box::new(Invocation { config: words.config, debug, command: verb.meaning()? }))),
@@ -184,17 +178,17 @@ impl Verb {
             Self::Create(words) => {
                 let mut names = counted("create", "at least 2 arguments", words.names, 2..)?.into_iter();
                 let (list, images) = (names.next().unwrap_or_default(), names.collect());
-                Command::Create(create::Options { list, images, amend: words.amend, insecure: words.insecure.on })
+                Command::Create(create::Options { list, images, amend: words.amend, insecure: words.insecure })
             }
             Self::Inspect(words) => {
                 let mut names = counted("inspect", "at least 1 and at most 2 arguments", words.names, 1..=2)?;
                 let name = names.pop().unwrap_or_default();
-                let (verbose, insecure) = (words.verbose, words.insecure.on);
+                let (verbose, insecure) = (words.verbose, words.insecure);
                 Command::Inspect(inspect::Options { list: names.pop(), name, verbose, insecure })
             }
             Self::Push(words) => {
                 let list = counted("push", "1 argument", words.names, 1..=1)?.pop().unwrap_or_default();
-                Command::Push(push::Options { list, purge: words.purge, insecure: words.insecure.on })
+                Command::Push(push::Options { list, purge: words.purge, insecure: words.insecure })
             }
             Self::Rm(words) => {
                 Command::Rm(rm::Options { lists: counted("rm", "at least 1 argument", words.names, 1..)? })

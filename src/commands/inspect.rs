@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::json::{indent, marshal};
 use crate::manifest::{Descriptor, Document, ImageManifest, Index, ManifestList, check_entry, parse};
 use crate::reference::Reference;
-use crate::registry::{Fetched, Registry};
+use crate::registry::Registry;
 use crate::resolve;
 use anyhow::Context as _;
 
@@ -39,7 +39,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
             Document::Image(_) if !options.verbose => Ok(indented(&fetched.bytes)?),
             Document::Image(image) => show_image(&resolve::image(&registry, &reference, fetched, image).await?, true),
             Document::Index(index) if !options.verbose => Ok(show_index(&index)),
-            Document::Index(index) => show_index_in_full(app, &registry, &reference, &fetched, index).await,
+            Document::Index(index) => show_index_in_full(app, &registry, &reference, index).await,
         }
     })??;
     app.print(&text)
@@ -74,10 +74,8 @@ async fn show_index_in_full(
     app: &App,
     registry: &Registry,
     reference: &Reference,
-    fetched: &Fetched,
     index: Index,
 ) -> anyhow::Result<String> {
-    let _ = fetched;
     let children = resolve::children(registry, reference, index).await?;
     for child in children.iter().filter(|child| child.payload.is_none()) {
         app.log.warn(format_args!("{} is in the list, but there is no image behind it", child.reference));

@@ -19,7 +19,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Why the stored logins cannot be read, in docker's words.
 #[derive(Debug, Error)]
-pub enum AuthsError {
+pub(super) enum AuthsError {
     /// Not JSON, or fields of another type.
     #[error(transparent)]
     Json(#[from] json::Error),
@@ -93,14 +93,12 @@ impl Auths {
 /// Splits a key of any form: `host`, `host/path`, `https://host/v1/`. What follows a URL's host is the API's path,
 /// not a repository's.
 fn host_and_path(key: &str) -> (&str, &str) {
-    match key.split_once("://") {
-        Some((_, rest)) => (rest.split('/').next().unwrap_or_default(), ""),
-        None => {
-            let (host, path) = key.split_once('/').unwrap_or((key, ""));
-            // Old versions of docker stored `host/v1/`.
-            (host, if matches!(path, "v1/" | "v2/" | "v1" | "v2") { "" } else { path.trim_end_matches('/') })
-        }
+    if let Some((_, rest)) = key.split_once("://") {
+        return (rest.split('/').next().unwrap_or_default(), "");
     }
+    let (host, path) = key.split_once('/').unwrap_or((key, ""));
+    // Old versions of docker stored `host/v1/`.
+    (host, if matches!(path, "v1/" | "v2/" | "v1" | "v2") { "" } else { path.trim_end_matches('/') })
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {

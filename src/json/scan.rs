@@ -182,9 +182,9 @@ impl Scanner {
             return invalid(byte, "after top-level value");
         }
         match self.state {
-            State::ValueOrEnd if byte == b']' => self.close(),
+            State::ValueOrEnd if byte == b']' => Ok(self.close()),
             State::Value | State::ValueOrEnd => self.begin_value(byte),
-            State::KeyOrEnd if byte == b'}' => self.close(),
+            State::KeyOrEnd if byte == b'}' => Ok(self.close()),
             State::Key | State::KeyOrEnd if byte == b'"' => {
                 self.state = State::Text { key: true };
                 Ok(Class::Content)
@@ -222,8 +222,8 @@ impl Scanner {
                 self.state = if in_object { State::Key } else { State::Value };
                 Ok(Class::Punctuation)
             }
-            b'}' if in_object => self.close(),
-            b']' if !in_object => self.close(),
+            b'}' if in_object => Ok(self.close()),
+            b']' if !in_object => Ok(self.close()),
             _ if in_object => invalid(byte, "after object key:value pair"),
             _ => invalid(byte, "after array element"),
         }
@@ -238,10 +238,10 @@ impl Scanner {
         Ok(Class::Punctuation)
     }
 
-    fn close(&mut self) -> Result<Class, SyntaxError> {
+    fn close(&mut self) -> Class {
         self.open.pop();
         self.state = State::AfterValue;
-        Ok(Class::Punctuation)
+        Class::Punctuation
     }
 }
 

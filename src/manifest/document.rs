@@ -145,6 +145,7 @@ fn descriptors(object: &Object, key: &str) -> Result<Vec<Descriptor>, json::Erro
 }
 
 /// A manifest of either kind.
+#[expect(clippy::large_enum_variant, reason = "one of them at a time is in hand")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
     /// An image for one platform.

@@ -86,18 +86,21 @@ impl Host {
         });
         let origin = opened.await?.clone();
         let url = join(&origin, &call.path);
-        let mut response = match first {
-            Some(response) => response,
-            None => match lock(&self.challenge).clone() {
-                None => transport.send(request(call, url.clone()), self.endpoint.trust()).await?,
-                Some(challenge) => self.send_authorized(transport, call, &url, &challenge).await?,
-            },
+        let response = if let Some(response) = first {
+            response
+        } else {
+            let known = lock(&self.challenge).clone();
+            if let Some(challenge) = known {
+                let response = self.send_authorized(transport, call, &url, &challenge).await?;
+                return Ok((url, response));
+            }
+            transport.send(request(call, url.clone()), self.endpoint.trust()).await?
         };
-        let unanswered = lock(&self.challenge).is_none();
-        if let Some(challenge) = Some(&response).filter(|r| r.status == 401 && unanswered).and_then(challenge_of) {
-            *lock(&self.challenge) = Some(challenge.clone());
-            response = self.send_authorized(transport, call, &url, &challenge).await?;
-        }
+        let Some(challenge) = Some(&response).filter(|response| response.status == 401).and_then(challenge_of) else {
+            return Ok((url, response));
+        };
+        *lock(&self.challenge) = Some(challenge.clone());
+        let response = self.send_authorized(transport, call, &url, &challenge).await?;
         Ok((url, response))
     }
 

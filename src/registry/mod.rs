@@ -53,13 +53,15 @@ pub enum Mount {
     Declined,
 }
 
+/// A registry's domain and the user who is logged in there.
+type HostKey = (String, Option<String>);
+
 /// Registries, each spoken to with the login stored for it.
 pub struct Registry {
     transport: Transport,
     auths: Auths,
     insecure: bool,
-    /// One entry for each registry and user.
-    hosts: Mutex<HashMap<(String, Option<String>), Arc<Host>>>,
+    hosts: Mutex<HashMap<HostKey, Arc<Host>>>,
 }
 
 impl Registry {

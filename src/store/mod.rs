@@ -137,7 +137,7 @@ impl Store {
     }
 
     fn names(&self) -> Names {
-        Names::new(self.root.join(PRIVATE_DIRECTORY))
+        Names::new(&self.root.join(PRIVATE_DIRECTORY))
     }
 
     /// Refuses images whose file names are those of other images, in the list or among themselves.
@@ -248,12 +248,11 @@ mod tests {
     fn names_that_collide_are_refused() {
         let (_keep, store) = store();
         store.save(&parse("h.io/t/app:1"), &[image("h.io/x")], Existing::Refuse).unwrap();
-        for other in ["h.io/t_app:1"] {
-            assert!(matches!(store.list(&parse(other)), Err(StoreError::ListNameTaken { .. })));
-            assert!(matches!(store.remove(&parse(other)), Err(StoreError::ListNameTaken { .. })));
-            let saved = store.save(&parse(other), &[image("h.io/x")], Existing::Amend);
-            assert!(matches!(saved, Err(StoreError::ListNameTaken { .. })));
-        }
+        let other = parse("h.io/t_app:1");
+        assert!(matches!(store.list(&other), Err(StoreError::ListNameTaken { .. })));
+        assert!(matches!(store.remove(&other), Err(StoreError::ListNameTaken { .. })));
+        let saved = store.save(&other, &[image("h.io/x")], Existing::Amend);
+        assert!(matches!(saved, Err(StoreError::ListNameTaken { .. })));
         let taken = store.save(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")], Existing::Refuse);
         assert!(matches!(taken, Err(StoreError::ImageNameTaken { .. })));
         assert!(!store.has(&parse("h.io/l")).unwrap());

@@ -41,7 +41,7 @@ impl Identity {
 }
 
 impl Names {
-    pub(super) fn new(private_directory: PathBuf) -> Self {
+    pub(super) fn new(private_directory: &Path) -> Self {
         Self { directory: private_directory.join("names") }
     }
 

@@ -2,13 +2,13 @@
 
 mod plan;
 
-pub use plan::{BlobMount, ChildManifest, PlanError, PushPlan};
+use plan::{BlobMount, ChildManifest, PlanError, PushPlan};
 
 use crate::app::App;
 use crate::digest::Digest;
 use crate::manifest::{ImageManifest, ListError, Payload};
 use crate::reference::Reference;
-use crate::registry::{Mount, Registry, RegistryError, Scope};
+use crate::registry::{Mount, Registry, Scope};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use thiserror::Error;
@@ -102,6 +102,5 @@ async fn mount(registry: &Registry, target: &Reference, blob: &BlobMount) -> any
 
 async fn put<'a>(registry: &Registry, child: &'a ChildManifest) -> anyhow::Result<(&'a Reference, Digest)> {
     let digest = registry.put_manifest(&child.reference, child.media_type, &child.bytes).await;
-    let digest: Result<Digest, RegistryError> = digest;
     Ok((&child.reference, digest.with_context(|| format!("failed to put manifest {}", child.reference))?))
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Why a list cannot be pushed as it is, in docker's words.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum PlanError {
+pub(super) enum PlanError {
     /// The images cannot form a list.
     #[error(transparent)]
     List(#[from] ListError),
@@ -31,7 +31,7 @@ pub enum PlanError {
 
 /// A blob to be made part of the target's repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobMount {
+pub(super) struct BlobMount {
     /// The blob.
     pub digest: Digest,
     /// The repository that has it.
@@ -42,7 +42,7 @@ pub struct BlobMount {
 
 /// A manifest to be put into the target's repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChildManifest {
+pub(super) struct ChildManifest {
     /// The target's repository, and the manifest's digest.
     pub reference: Reference,
     /// The Content-Type to send it with.
@@ -53,7 +53,7 @@ pub struct ChildManifest {
 
 /// A push, in the order in which it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushPlan {
+pub(super) struct PushPlan {
     /// Where the list goes.
     pub target: Reference,
     /// Each blob once.
@@ -66,7 +66,7 @@ pub struct PushPlan {
 
 impl PushPlan {
     /// Whether the images can form a list, which does not depend on their bytes.
-    pub fn check(target: &Reference, images: &[ImageManifest]) -> Result<(), PlanError> {
+    pub(super) fn check(target: &Reference, images: &[ImageManifest]) -> Result<(), PlanError> {
         for image in images {
             let platform = image.descriptor.platform.as_ref();
             if platform.is_none_or(|platform| platform.os.is_empty() || platform.architecture.is_empty()) {
@@ -78,7 +78,7 @@ impl PushPlan {
     }
 
     /// Plans a push. Images that are in the target's repository already need nothing.
-    pub fn new(target: &Reference, images: &[ImageManifest]) -> Result<Self, PlanError> {
+    pub(super) fn new(target: &Reference, images: &[ImageManifest]) -> Result<Self, PlanError> {
         Self::check(target, images)?;
         let list = ManifestList::build(images.iter().map(|image| &image.descriptor));
         let mut plan = Self { target: target.clone(), mounts: Vec::new(), children: Vec::new(), list };
@@ -93,12 +93,11 @@ impl PushPlan {
         let may_be_absent = image.descriptor.platform.as_ref().is_some_and(|platform| platform.os == "windows");
         for blob in image.payload.iter().flat_map(|payload| payload.image.blobs()) {
             let digest = Digest::parse(&blob.digest).map_err(PlanError::BlobDigest)?;
-            match self.mounts.iter_mut().find(|mount| mount.digest == digest) {
-                Some(planned) => planned.may_be_absent &= may_be_absent,
-                None => {
-                    let from = image.reference.path().to_owned();
-                    self.mounts.push(BlobMount { digest, from, may_be_absent });
-                }
+            if let Some(planned) = self.mounts.iter_mut().find(|mount| mount.digest == digest) {
+                planned.may_be_absent &= may_be_absent;
+            } else {
+                let from = image.reference.path().to_owned();
+                self.mounts.push(BlobMount { digest, from, may_be_absent });
             }
         }
         Ok(())
