@@ -16,12 +16,8 @@ use support::sample::{Sample, digest};
 use support::sandbox::{Ran, Sandbox};
 
 /// The images that the list is made of: tag and platform.
-const IMAGES: [(&str, &str); 4] = [
-    ("amd64", "linux/amd64"),
-    ("arm64", "linux/arm64"),
-    ("armv7", "linux/arm/v7"),
-    ("s390x", "linux/s390x"),
-];
+const IMAGES: [(&str, &str); 4] =
+    [("amd64", "linux/amd64"), ("arm64", "linux/arm64"), ("armv7", "linux/arm/v7"), ("s390x", "linux/s390x")];
 
 fn main() -> ExitCode {
     match run() {
@@ -45,10 +41,7 @@ fn run() -> Result<(), String> {
     for (tag, image) in images() {
         embedded.put_image("demo/app", tag, &image);
     }
-    println!(
-        "# a registry runs on {0}; four images are in {0}/demo/app",
-        embedded.host()
-    );
+    println!("# a registry runs on {0}; four images are in {0}/demo/app", embedded.host());
     tour(&embedded.host())
 }
 
@@ -71,16 +64,11 @@ fn build() -> Result<(), String> {
         cargo.arg("--release");
     }
     let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
-    status
-        .success()
-        .then_some(())
-        .ok_or_else(|| "mfst could not be built".to_owned())
+    status.success().then_some(()).ok_or_else(|| "mfst could not be built".to_owned())
 }
 
 fn images() -> impl Iterator<Item = (&'static str, Sample)> {
-    IMAGES
-        .into_iter()
-        .map(|(tag, platform)| (tag, Sample::oci(platform)))
+    IMAGES.into_iter().map(|(tag, platform)| (tag, Sample::oci(platform)))
 }
 
 /// Puts the images into a registry over HTTP.
@@ -91,9 +79,7 @@ fn seed(repository: &str) -> Result<(), String> {
             let base = reqwest::Url::parse(repository).map_err(|error| error.to_string())?;
             let upload = base.join(start.header("location"));
             let mut upload = upload.map_err(|error| error.to_string())?;
-            upload
-                .query_pairs_mut()
-                .append_pair("digest", &digest(blob));
+            upload.query_pairs_mut().append_pair("digest", &digest(blob));
             request("PUT", upload.as_str(), "application/octet-stream", blob)?;
         }
         let url = format!("{repository}/manifests/{tag}");
@@ -121,10 +107,7 @@ fn tour(host: &str) -> Result<(), String> {
     create.extend(IMAGES.iter().map(|(tag, _)| image(tag)));
 
     say("A list is made locally from images that are already in the registry.");
-    mfst(
-        &home,
-        &create.iter().map(String::as_str).collect::<Vec<_>>(),
-    )?;
+    mfst(&home, &create.iter().map(String::as_str).collect::<Vec<_>>())?;
     say("What the images cannot know is added by hand.");
     let arm64 = image("arm64");
     mfst(&home, &["annotate", "--variant", "v8", &list, &arm64])?;
@@ -144,11 +127,7 @@ fn say(text: &str) {
 /// Shows a command and what it prints, in the order in which a terminal would.
 fn mfst(home: &Sandbox, args: &[&str]) -> Result<(), String> {
     println!("$ mfst {}", args.join(" "));
-    let Ran {
-        code,
-        stdout,
-        stderr,
-    } = home.run(args);
+    let Ran { code, stdout, stderr } = home.run(args);
     print!("{stdout}");
     eprint!("{stderr}");
     match code {

@@ -11,8 +11,6 @@ pub(super) enum Challenge {
         realm: String,
         /// The registry's name there.
         service: String,
-        /// Why the token sent was not enough, `insufficient_scope` or `invalid_token`.
-        error: String,
     },
 }
 
@@ -36,7 +34,7 @@ fn parse(header: &str) -> Vec<Challenge> {
             challenges.push(Challenge::Basic);
         } else if let Some(realm) = value("realm").filter(|_| scheme.eq_ignore_ascii_case("bearer")) {
             let service = value("service").unwrap_or_default();
-            challenges.push(Challenge::Bearer { realm, service, error: value("error").unwrap_or_default() });
+            challenges.push(Challenge::Bearer { realm, service });
         }
         rest = after;
     }
@@ -85,35 +83,35 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn bearer(realm: &str, service: &str, error: &str) -> Challenge {
-        Challenge::Bearer { realm: realm.into(), service: service.into(), error: error.into() }
+    fn bearer(realm: &str, service: &str) -> Challenge {
+        Challenge::Bearer { realm: realm.into(), service: service.into() }
     }
 
     #[test]
     fn headers_of_real_servers_are_read() {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io""#;
-        assert_eq!(parse(hub), [bearer("https://auth.docker.io/token", "registry.docker.io", "")]);
+        assert_eq!(parse(hub), [bearer("https://auth.docker.io/token", "registry.docker.io")]);
         let distribution = r#"Bearer realm="http://h/t",service="s",scope="repository:a:pull,push repository:b:pull",error="insufficient_scope""#;
-        assert_eq!(parse(distribution), [bearer("http://h/t", "s", "insufficient_scope")]);
+        assert_eq!(parse(distribution), [bearer("http://h/t", "s")]);
         assert_eq!(parse(r#"BASIC realm="Sonatype Nexus Repository Manager""#), [Challenge::Basic]);
         assert_eq!(
             parse(r#"bearer REALM="https://h/jwt/auth", Service = "container_registry" , scope="""#),
-            [bearer("https://h/jwt/auth", "container_registry", "")]
+            [bearer("https://h/jwt/auth", "container_registry")]
         );
     }
 
     #[test]
     fn several_challenges_may_come_in_one_header_or_in_many() {
         let one = r#"Negotiate, Basic realm="a, b \"c\"", Bearer realm="r",service="s""#;
-        assert_eq!(parse(one), [Challenge::Basic, bearer("r", "s", "")]);
-        assert_eq!(choose([one].into_iter()), Some(bearer("r", "s", "")));
+        assert_eq!(parse(one), [Challenge::Basic, bearer("r", "s")]);
+        assert_eq!(choose([one].into_iter()), Some(bearer("r", "s")));
         assert_eq!(choose(["Digest realm=x", "Basic realm=y"].into_iter()), Some(Challenge::Basic));
         assert_eq!(choose(["Negotiate"].into_iter()), None);
     }
 
     #[test]
     fn unquoted_values_and_missing_realms_are_tolerated() {
-        assert_eq!(parse("Bearer realm=https://h/token,service=s"), [bearer("https://h/token", "s", "")]);
+        assert_eq!(parse("Bearer realm=https://h/token,service=s"), [bearer("https://h/token", "s")]);
         assert_eq!(parse("Bearer service=s"), []);
         assert_eq!(parse(r#"Bearer realm="open"#), []);
     }
@@ -127,7 +125,7 @@ mod tests {
         #[test]
         fn quoted_values_come_back_whole(realm in "[ -~]{0,40}") {
             let escaped = realm.replace('\\', r"\\").replace('"', r#"\""#);
-            prop_assert_eq!(parse(&format!("Bearer realm=\"{escaped}\"")), [bearer(&realm, "", "")]);
+            prop_assert_eq!(parse(&format!("Bearer realm=\"{escaped}\"")), [bearer(&realm, "")]);
         }
     }
 }

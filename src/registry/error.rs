@@ -32,16 +32,6 @@ pub enum RegistryError {
     /// A host name that cannot be one.
     #[error("\"{0}\" is not the name of a registry")]
     BadHost(String),
-    /// The registry wants a login and there is none.
-    #[error("{method} {url}: no basic auth credentials")]
-    NoCredentials {
-        /// The request's method.
-        method: String,
-        /// The request's URL.
-        url: String,
-        /// The registry.
-        host: String,
-    },
     /// The token server's answer holds no token.
     #[error("GET {url}: the token server's answer holds no token")]
     NoToken {
@@ -85,7 +75,6 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => refusal.hint(),
-            Self::NoCredentials { host, .. } => Some(format!("log in first: docker login {host}")),
             Self::BlobUnknown { url } => Some(format!("the registry has the manifest but not {url}")),
             Self::Transport(error) => match &error.fault {
                 TransportFault::NotTls => Some("--insecure allows plain HTTP".to_owned()),
@@ -112,6 +101,8 @@ pub struct Refusal {
     pub status: u16,
     /// What the registry says is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether the body was HTML.
+    is_web_page: bool,
     /// The registry to log in to.
     host: String,
     had_credentials: bool,
@@ -133,20 +124,21 @@ impl Refusal {
             url: url.to_owned(),
             status: response.status,
             diagnostics: diagnostics(&response.body),
+            is_web_page: is_web_page(&response.body),
             host: host.to_owned(),
             had_credentials,
         }
     }
 
     /// Whether the registry means that the thing asked for does not exist, rather than that the address is wrong:
-    /// a proxy's or a web server's own 404 page says nothing about manifests.
+    /// registries say it in JSON or say nothing, and a web server's own 404 page says nothing about manifests.
     pub(super) fn is_not_found(&self) -> bool {
         let codes = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "BLOB_UNKNOWN"];
         let known = |diagnostic: &Diagnostic| {
             codes.contains(&diagnostic.code.as_str())
                 || (diagnostic.code == "UNKNOWN" && diagnostic.message.to_lowercase().contains("not found"))
         };
-        self.status == 404 && (self.diagnostics.is_empty() || self.diagnostics.iter().any(known))
+        self.status == 404 && (self.diagnostics.iter().any(known) || (self.diagnostics.is_empty() && !self.is_web_page))
     }
 
     fn hint(&self) -> Option<String> {
@@ -187,9 +179,13 @@ fn diagnostics(body: &[u8]) -> Vec<Diagnostic> {
     let text = String::from_utf8_lossy(body);
     match Object::parse(&text, "Errors") {
         Ok(object) => from_json(&object),
-        Err(_) if text.trim_start().starts_with('<') => Vec::new(),
+        Err(_) if is_web_page(body) => Vec::new(),
         Err(_) => plain(&text),
     }
+}
+
+fn is_web_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 fn from_json(object: &Object) -> Vec<Diagnostic> {
@@ -225,17 +221,14 @@ pub(super) fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn refusal(status: u16, body: &str) -> Refusal {
+        let (body, method, url, host) = (body.as_bytes(), "GET".into(), "https://h/v2/".into(), "h".into());
+        let (diagnostics, is_web_page) = (diagnostics(body), is_web_page(body));
+        Refusal { method, url, status, diagnostics, is_web_page, host, had_credentials: false }
+    }
+
     fn shown(body: &str) -> String {
-        let diagnostics = diagnostics(body.as_bytes());
-        let refusal = Refusal {
-            method: "GET".into(),
-            url: "https://h/v2/".into(),
-            status: 403,
-            diagnostics,
-            host: "h".into(),
-            had_credentials: false,
-        };
-        refusal.to_string()
+        refusal(403, body).to_string()
     }
 
     #[test]
@@ -255,22 +248,14 @@ mod tests {
 
     #[test]
     fn only_a_registrys_own_404_means_not_found() {
-        let not_found = |status, body: &str| {
-            let diagnostics = diagnostics(body.as_bytes());
-            Refusal {
-                method: String::new(),
-                url: String::new(),
-                status,
-                diagnostics,
-                host: String::new(),
-                had_credentials: false,
-            }
-            .is_not_found()
-        };
+        let not_found = |status, body: &str| refusal(status, body).is_not_found();
         assert!(not_found(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"m"}]}"#));
         assert!(not_found(404, r#"{"errors":[{"code":"UNKNOWN","message":"repository not found"}]}"#));
         assert!(not_found(404, ""));
+        assert!(not_found(404, r#"{"errors":[]}"#));
         assert!(!not_found(404, "404 page not found"));
+        assert!(!not_found(404, " <html>"));
+        assert!(!not_found(404, r#"{"errors":[{"code":"UNSUPPORTED"}]}"#));
         assert!(!not_found(403, r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#));
     }
 }

@@ -90,13 +90,14 @@ impl Host {
             response
         } else {
             let known = lock(&self.challenge).clone();
-            if let Some(challenge) = known {
+            if let Some(challenge) = known.filter(|challenge| self.can_answer(challenge)) {
                 let response = self.send_authorized(transport, call, &url, &challenge).await?;
                 return Ok((url, response));
             }
             transport.send(request(call, url.clone()), self.endpoint.trust()).await?
         };
-        let Some(challenge) = Some(&response).filter(|response| response.status == 401).and_then(challenge_of) else {
+        let challenge = Some(&response).filter(|response| response.status == 401).and_then(challenge_of);
+        let Some(challenge) = challenge.filter(|challenge| self.can_answer(challenge)) else {
             return Ok((url, response));
         };
         *lock(&self.challenge) = Some(challenge.clone());
@@ -124,6 +125,11 @@ impl Host {
         }
     }
 
+    /// Tokens are given to anyone, for public images at least; Basic needs a login.
+    fn can_answer(&self, challenge: &Challenge) -> bool {
+        self.credentials.is_some() || matches!(challenge, Challenge::Bearer { .. })
+    }
+
     async fn send_authorized(
         &self,
         transport: &Transport,
@@ -131,10 +137,10 @@ impl Host {
         url: &Url,
         challenge: &Challenge,
     ) -> Result<Response, RegistryError> {
-        let Challenge::Bearer { realm, service, .. } = challenge else {
-            let credentials = self.credentials.as_ref().ok_or_else(|| self.no_credentials(call, url))?;
-            let authorized = authorized(call, url.clone(), basic(credentials));
-            return Ok(transport.send(authorized, self.endpoint.trust()).await?);
+        let Challenge::Bearer { realm, service } = challenge else {
+            let authorization = self.credentials.as_ref().map(basic);
+            let request = authorized(call, url.clone(), authorization.unwrap_or_default());
+            return Ok(transport.send(request, self.endpoint.trust()).await?);
         };
         let realm = self.safe_realm(url, realm)?;
         let realm = Realm {
@@ -160,11 +166,6 @@ impl Host {
             self.tokens.forget(&call.scopes);
         }
         Ok(response)
-    }
-
-    fn no_credentials(&self, call: &Call, url: &Url) -> RegistryError {
-        let (method, url, host) = (call.method.to_string(), display_url(url), self.name().to_owned());
-        RegistryError::NoCredentials { method, url, host }
     }
 
     /// A token server is named by the registry, so the registry must not be able to make us send a password in clear

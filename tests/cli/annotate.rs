@@ -85,11 +85,7 @@ fn d6_names_of_other_tools_are_turned_into_gos() {
     ] {
         let platform = platform(&format!("--arch {alias}"));
         assert_eq!(platform["architecture"], arch, "{alias}");
-        assert_eq!(
-            platform.get("variant").and_then(Value::as_str),
-            variant,
-            "{alias}"
-        );
+        assert_eq!(platform.get("variant").and_then(Value::as_str), variant, "{alias}");
     }
 }
 
@@ -115,10 +111,7 @@ fn an_image_that_is_not_in_the_list_is_named_as_it_was_typed() {
     let expected = "manifest for image busybox does not exist in @t/app:v1";
     assert_eq!(first(&said), scene.expand(expected));
     let said = scene.refused("annotate --variant v8 nolist busybox");
-    assert_eq!(
-        first(&said),
-        "manifest for image busybox does not exist in nolist"
-    );
+    assert_eq!(first(&said), "manifest for image busybox does not exist in nolist");
 }
 
 #[test]
@@ -126,23 +119,15 @@ fn names_that_cannot_be_parsed_are_said_to_be_so() {
     let scene = Scene::new();
     let said = scene.refused("annotate A b");
     let reason = "invalid reference format: repository name (library/A) must be lowercase";
-    assert_eq!(
-        first(&said),
-        format!("annotate: error parsing name for manifest list A: {reason}")
-    );
+    assert_eq!(first(&said), format!("annotate: error parsing name for manifest list A: {reason}"));
     let said = scene.refused("annotate a A");
-    assert_eq!(
-        first(&said),
-        format!("annotate: error parsing name for manifest A: {reason}")
-    );
+    assert_eq!(first(&said), format!("annotate: error parsing name for manifest A: {reason}"));
 }
 
 #[test]
 fn the_manifest_itself_is_not_touched() {
     let scene = Scene::with_list();
-    let entry = scene
-        .home
-        .entry(&scene.name("t/app:v1"), &scene.name("t/app:arm64"));
+    let entry = scene.home.entry(&scene.name("t/app:v1"), &scene.name("t/app:arm64"));
     let read = || -> Value {
         let bytes = fs::read(&entry).expect("the entry");
         serde_json::from_slice(&bytes).expect("JSON")

@@ -22,13 +22,7 @@ fn round_trip(scene: &Scene) {
 
 fn leaks_nothing(ran: &Ran) {
     let said = format!("{}{}", ran.stdout, ran.stderr);
-    for secret in [
-        PASSWORD,
-        "wrong-password",
-        "opaque-test-token",
-        "Basic ",
-        "Bearer op",
-    ] {
+    for secret in [PASSWORD, "wrong-password", "opaque-test-token", "Basic ", "Bearer op"] {
         assert!(!said.contains(secret), "{said}");
     }
 }
@@ -39,11 +33,7 @@ fn basic_login_works_for_every_command() {
     scene.home.log_in(&scene.registry.host(), "alice", PASSWORD);
     round_trip(&scene);
     let refused = scene.registry.log().count("* 401");
-    assert!(
-        refused <= 3,
-        "one for each command: {:?}",
-        scene.registry.log().lines()
-    );
+    assert!(refused <= 3, "one for each command: {:?}", scene.registry.log().lines());
 }
 
 #[test]
@@ -51,9 +41,7 @@ fn no_login_and_a_wrong_one_are_told_and_not_called_not_found() {
     let scene = Scene::with(Embedded::plain().basic("alice", PASSWORD));
     for wrong in [false, true] {
         if wrong {
-            scene
-                .home
-                .log_in(&scene.registry.host(), "alice", "wrong-password");
+            scene.home.log_in(&scene.registry.host(), "alice", "wrong-password");
         }
         for debug in ["", "--debug "] {
             let ran = scene.run(&format!("{debug}create @t/app:v1 @t/app:amd64"));
@@ -71,9 +59,7 @@ fn no_login_and_a_wrong_one_are_told_and_not_called_not_found() {
 #[test]
 fn a_login_for_another_registry_is_not_used() {
     let scene = Scene::with(Embedded::plain().basic("alice", PASSWORD));
-    scene
-        .home
-        .log_in("registry.example:5000", "alice", PASSWORD);
+    scene.home.log_in("registry.example:5000", "alice", PASSWORD);
     scene.run("inspect @t/app:amd64").fails(1);
     let entries = scene.registry.log().entries();
     assert!(entries.iter().all(|entry| entry.scheme().is_none()));
@@ -100,21 +86,13 @@ fn a_registry_that_asks_for_no_login_gets_none() {
 
 fn acl() -> Acl {
     Acl::default()
-        .user(
-            "alice",
-            PASSWORD,
-            &[("demo/*", "pull,push"), ("t/*", "pull")],
-        )
+        .user("alice", PASSWORD, &[("demo/*", "pull,push"), ("t/*", "pull")])
         .user("bob", PASSWORD, &[("demo/*", "pull,push")])
         .anonymous(&[("public/*", "pull")])
 }
 
 fn scopes(requests: &[TokenRequest]) -> BTreeSet<&str> {
-    requests
-        .iter()
-        .flat_map(|r| &r.scopes)
-        .map(String::as_str)
-        .collect()
+    requests.iter().flat_map(|r| &r.scopes).map(String::as_str).collect()
 }
 
 #[test]
@@ -135,12 +113,7 @@ fn bearer_login_works_for_every_command_and_asks_for_no_more_than_it_needs() {
         assert_eq!(request.service.as_deref(), Some(TokenServer::SERVICE));
     }
     scene.ok("rm @demo/app:v1");
-    assert_eq!(
-        scene.inspect("@demo/app:v1")["manifests"]
-            .as_array()
-            .map(Vec::len),
-        Some(2)
-    );
+    assert_eq!(scene.inspect("@demo/app:v1")["manifests"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
@@ -150,40 +123,20 @@ fn the_password_goes_to_the_token_server_and_the_token_to_the_registry() {
     scene.home.log_in(&scene.registry.host(), "alice", PASSWORD);
     round_trip(&scene);
     let entries = scene.registry.log().entries();
-    assert!(
-        entries
-            .iter()
-            .all(|e| e.scheme().is_none_or(|scheme| scheme == "bearer"))
-    );
+    assert!(entries.iter().all(|e| e.scheme().is_none_or(|scheme| scheme == "bearer")));
     let entries = tokens.log().entries();
-    assert!(
-        entries
-            .iter()
-            .all(|e| e.scheme().is_some_and(|scheme| scheme == "basic"))
-    );
+    assert!(entries.iter().all(|e| e.scheme().is_some_and(|scheme| scheme == "basic")));
     // A token server may answer 406 to what only a registry understands.
-    assert!(
-        entries
-            .iter()
-            .all(|e| !e.header("accept").unwrap_or("").contains("manifest"))
-    );
+    assert!(entries.iter().all(|e| !e.header("accept").unwrap_or("").contains("manifest")));
 }
 
 #[test]
 fn public_images_are_read_without_a_login() {
     let tokens = TokenServer::plain(acl()).start();
     let scene = Scene::with(Embedded::plain().bearer(&tokens));
-    scene
-        .registry
-        .put_image("public/app", "1", &crate::scene::amd64());
+    scene.registry.put_image("public/app", "1", &crate::scene::amd64());
     scene.ok("create @public/app:v1 @public/app:1");
-    assert!(
-        tokens
-            .log()
-            .entries()
-            .iter()
-            .all(|entry| entry.scheme().is_none())
-    );
+    assert!(tokens.log().entries().iter().all(|entry| entry.scheme().is_none()));
 }
 
 #[test]
@@ -196,10 +149,7 @@ fn what_a_token_does_not_allow_is_told_without_a_secret() {
             let ran = scene.run(&format!("{debug}inspect @t/app:amd64"));
             leaks_nothing(&ran);
             let said = ran.fails(1);
-            assert!(
-                said.contains("401") && !said.contains("no such manifest"),
-                "{said}"
-            );
+            assert!(said.contains("401") && !said.contains("no such manifest"), "{said}");
         }
     }
     let mut account = Vec::new();

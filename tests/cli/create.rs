@@ -18,10 +18,7 @@ fn create_says_what_it_made_and_keeps_one_file_for_each_image() {
         let image = list.replace("_t_app-v1", &format!("_t_app-{tag}"));
         std::path::PathBuf::from(format!("{list}/{image}"))
     });
-    assert_eq!(
-        names,
-        [&[std::path::PathBuf::from(list)], &expected[..]].concat()
-    );
+    assert_eq!(names, [&[std::path::PathBuf::from(list)], &expected[..]].concat());
 }
 
 #[test]
@@ -48,12 +45,7 @@ fn a_manifest_request_accepts_images_and_lists_of_both_families_in_one_header() 
     let accept: Vec<_> = entries[0].headers.get_all("accept").iter().collect();
     assert_eq!(accept.len(), 1);
     let accept = accept[0].to_str().expect("text");
-    for kind in [
-        OCI_MANIFEST,
-        DOCKER_MANIFEST,
-        "index.v1+json",
-        "manifest.list.v2+json",
-    ] {
+    for kind in [OCI_MANIFEST, DOCKER_MANIFEST, "index.v1+json", "manifest.list.v2+json"] {
         assert!(accept.contains(kind), "{accept}");
     }
     assert!(!accept.contains(";q="), "{accept}");
@@ -78,9 +70,7 @@ fn d2_a_failing_amend_leaves_the_list_as_it_was() {
 #[test]
 fn d2_a_create_broken_off_by_the_network_leaves_the_store_as_it_was() {
     let scene = Scene::new();
-    scene
-        .registry
-        .fault(Fault::on("GET", "/blobs/").skip(1).always().cut_before());
+    scene.registry.fault(Fault::on("GET", "/blobs/").skip(1).always().cut_before());
     scene.refused("create @t/app:v1 @t/app:amd64 @t/app:arm64");
     scene.registry.script().assert_played();
 }
@@ -129,15 +119,10 @@ fn images_are_taken_by_digest_and_by_tag_with_digest() {
 fn bytes_that_do_not_hash_to_the_digest_asked_for_are_refused() {
     let scene = Scene::new();
     let before = scene.home.tree();
-    scene
-        .registry
-        .fault(Fault::on("GET", "/manifests/").always().corrupt());
+    scene.registry.fault(Fault::on("GET", "/manifests/").always().corrupt());
     let digest = amd64().digest();
     let image = scene.name(&format!("t/app@{digest}"));
-    let said = scene
-        .home
-        .run(&["create", &scene.name("t/app:v1"), &image])
-        .fails(1);
+    let said = scene.home.run(&["create", &scene.name("t/app:v1"), &image]).fails(1);
     assert!(said.contains(&digest), "{said}");
     assert!(!said.contains("no such manifest"), "{said}");
     assert_eq!(scene.home.tree(), before);
@@ -146,9 +131,7 @@ fn bytes_that_do_not_hash_to_the_digest_asked_for_are_refused() {
 #[test]
 fn a_config_that_does_not_hash_to_its_digest_is_refused() {
     let scene = Scene::new();
-    scene
-        .registry
-        .fault(Fault::on("GET", "/blobs/").always().corrupt());
+    scene.registry.fault(Fault::on("GET", "/blobs/").always().corrupt());
     let said = scene.refused("create @t/app:v1 @t/app:amd64");
     let config = crate::support::sample::digest(&amd64().blobs()[0]);
     assert!(said.contains(&config), "{said}");
@@ -161,9 +144,7 @@ fn a_manifest_of_more_than_four_mebibytes_is_refused() {
     for (tag, length) in [("large", LIMIT), ("huge", LIMIT + 1)] {
         let mut bytes = amd64().manifest().to_vec();
         bytes.resize(length, b' ');
-        scene
-            .registry
-            .put_manifest("t/app", tag, OCI_MANIFEST, &bytes);
+        scene.registry.put_manifest("t/app", tag, OCI_MANIFEST, &bytes);
     }
     scene.ok("create @t/app:large @t/app:large");
     let said = scene.refused("create @t/app:huge @t/app:huge");
@@ -175,15 +156,10 @@ fn an_image_with_unknown_fields_keeps_its_bytes() {
     let scene = Scene::new();
     let text = String::from_utf8(amd64().manifest().to_vec()).expect("UTF-8");
     let text = text.replacen('{', "{\t\"x-future\": {\"<&>\": [1e300, -0]},\n\n", 1);
-    let digest = scene
-        .registry
-        .put_manifest("t/app", "odd", OCI_MANIFEST, text.as_bytes());
+    let digest = scene.registry.put_manifest("t/app", "odd", OCI_MANIFEST, text.as_bytes());
     scene.ok("create @other/app:v1 @t/app:odd");
     scene.ok("push @other/app:v1");
-    let (_, pushed) = scene
-        .registry
-        .manifest("other/app", &digest)
-        .expect("the image");
+    let (_, pushed) = scene.registry.manifest("other/app", &digest).expect("the image");
     assert_eq!(String::from_utf8(pushed).expect("UTF-8"), text);
 }
 

@@ -94,10 +94,7 @@ fn basic_wants_the_password() {
     let url = format!("{}/v2/", registry.origin());
     let response = send("GET", &url, "", b"").expect("an answer");
     assert_eq!(response.status, 401);
-    assert_eq!(
-        response.header("www-authenticate"),
-        "Basic realm=\"test-realm\""
-    );
+    assert_eq!(response.header("www-authenticate"), "Basic realm=\"test-realm\"");
     assert_eq!(status("GET", &url, "Basic YWxpY2U6bm8="), 401);
     assert_eq!(status("GET", &url, "Basic YWxpY2U6c2U6Y3IkdA=="), 200);
 }
@@ -107,9 +104,7 @@ fn bearer_wants_a_token_whose_scope_covers_the_request() {
     let acl = Acl::default()
         .user("alice", "pw", &[("demo/*", "pull,push"), ("src/*", "pull")])
         .anonymous(&[("public/*", "pull")]);
-    let tokens = TokenServer::plain(acl)
-        .lifetime(Duration::from_secs(60))
-        .start();
+    let tokens = TokenServer::plain(acl).lifetime(Duration::from_secs(60)).start();
     let registry = Embedded::plain().bearer(&tokens).start();
     let v2 = format!("{}/v2", registry.origin());
     let challenge = |url: &str, login: &str| {
@@ -118,11 +113,7 @@ fn bearer_wants_a_token_whose_scope_covers_the_request() {
         response.header("www-authenticate").to_owned()
     };
     let ask = |scopes: &str, login: &str| {
-        let url = format!(
-            "{}?service={}{scopes}",
-            tokens.realm(),
-            TokenServer::SERVICE
-        );
+        let url = format!("{}?service={}{scopes}", tokens.realm(), TokenServer::SERVICE);
         let Answer { body, .. } = send("GET", &url, login, b"").expect("an answer");
         let answer: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         format!("Bearer {}", answer["token"].as_str().unwrap_or_default())
@@ -135,26 +126,17 @@ fn bearer_wants_a_token_whose_scope_covers_the_request() {
     assert!(challenge(&mount, "").ends_with(scope));
     let narrow = ask("&scope=repository:demo/b:pull,push", alice);
     assert!(challenge(&mount, &narrow).ends_with("error=\"insufficient_scope\""));
-    let wide = ask(
-        "&scope=repository:demo/b:pull,push&scope=repository:src/a:pull,push",
-        alice,
-    );
+    let wide = ask("&scope=repository:demo/b:pull,push&scope=repository:src/a:pull,push", alice);
     assert_eq!(status("POST", &mount, &wide), 201);
     tokens.revoke_all();
     assert!(challenge(&mount, &wide).ends_with("error=\"invalid_token\""));
 
     let public = ask("&scope=repository:public/x:pull,push", "");
-    assert_eq!(
-        status("GET", &format!("{v2}/public/x/manifests/1"), &public),
-        404
-    );
+    assert_eq!(status("GET", &format!("{v2}/public/x/manifests/1"), &public), 404);
     assert_eq!(ask("", "Basic YWxpY2U6bm8="), "Bearer ");
 
     let granted: Vec<_> = tokens.requests().into_iter().map(|r| r.granted).collect();
-    assert_eq!(
-        granted[1],
-        ["repository:demo/b:pull,push", "repository:src/a:pull"]
-    );
+    assert_eq!(granted[1], ["repository:demo/b:pull,push", "repository:src/a:pull"]);
     assert_eq!(granted[2], ["repository:public/x:pull"]);
     assert_eq!(tokens.requests()[3].status, 401);
 }
@@ -165,11 +147,7 @@ fn faults_are_met_in_order_and_as_often_as_they_say() {
     registry.put_image("a", "1", &Sample::oci("linux/amd64"));
     let url = format!("{}/v2/a/manifests/1", registry.origin());
     let get = || send("GET", &url, "", b"");
-    registry.fault(
-        Fault::on("GET", "/manifests/1")
-            .answer(429, "slow")
-            .header("retry-after", "0"),
-    );
+    registry.fault(Fault::on("GET", "/manifests/1").answer(429, "slow").header("retry-after", "0"));
     registry.fault(Fault::on("GET", "/v2/a/*").cut_before());
     registry.fault(Fault::on("*", "/v2/a/*").truncate(10));
     registry.fault(Fault::on("GET", "/v2/").corrupt());
@@ -198,10 +176,7 @@ fn a_connection_cut_after_the_work_leaves_the_work_done() {
     registry.fault(Fault::on("PUT", "/manifests/2").cut_after());
     let url = format!("{}/v2/a/manifests/2", registry.origin());
     assert!(send("PUT", &url, "", image.manifest()).is_err());
-    assert_eq!(
-        registry.manifest("a", "2").expect("the image").1,
-        image.manifest()
-    );
+    assert_eq!(registry.manifest("a", "2").expect("the image").1, image.manifest());
     registry.log().assert_requests(&["PUT /v2/a/manifests/2 -"]);
 }
 
@@ -214,13 +189,8 @@ fn the_log_knows_connections_and_how_many_requests_waited_for_another() {
     assert_eq!(registry.log().depth(), 2);
     assert_eq!(registry.log().connections(), 2);
     assert_eq!(registry.connections(), 2);
-    assert_eq!(
-        registry.log().entries()[1].scheme().as_deref(),
-        Some("basic")
-    );
-    registry
-        .log()
-        .assert_requests(&["GET /v2/ 200", "GET /v2/ 200"]);
+    assert_eq!(registry.log().entries()[1].scheme().as_deref(), Some("basic"));
+    registry.log().assert_requests(&["GET /v2/ 200", "GET /v2/ 200"]);
 }
 
 #[test]

@@ -29,11 +29,7 @@ const REFUSALS: [(u16, &str, &[&str]); 6] = [
         r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"rate limit of the moon"}]}"#,
         &["429", "TOOMANYREQUESTS", "rate limit of the moon"],
     ),
-    (
-        500,
-        r#"{"details":"disk on fire"}"#,
-        &["500", "disk on fire"],
-    ),
+    (500, r#"{"details":"disk on fire"}"#, &["500", "disk on fire"]),
     (502, "<html><h1>Bad Gateway</h1></html>", &["502"]),
     (503, "", &["503"]),
 ];
@@ -43,11 +39,7 @@ fn d5_a_refused_manifest_is_told_with_method_url_status_code_and_message() {
     for (status, body, parts) in REFUSALS {
         for line in ["create @t/app:v1 @t/app:amd64", "inspect @t/app:amd64"] {
             let scene = Scene::new();
-            scene.registry.fault(
-                Fault::on("GET", "/manifests/amd64")
-                    .always()
-                    .answer(status, body),
-            );
+            scene.registry.fault(Fault::on("GET", "/manifests/amd64").always().answer(status, body));
             let said = scene.refused(line);
             let url = format!("{}/v2/t/app/manifests/amd64", scene.registry.origin());
             tells(&said, &["GET", &url]);
@@ -60,20 +52,9 @@ fn d5_a_refused_manifest_is_told_with_method_url_status_code_and_message() {
 fn d5_a_refused_config_is_told_too() {
     let scene = Scene::new();
     let body = r#"{"errors":[{"code":"DENIED","message":"not for you"}]}"#;
-    scene
-        .registry
-        .fault(Fault::on("GET", "/blobs/").always().answer(403, body));
+    scene.registry.fault(Fault::on("GET", "/blobs/").always().answer(403, body));
     let said = scene.refused("create @t/app:v1 @t/app:amd64");
-    tells(
-        &said,
-        &[
-            "GET",
-            "/v2/t/app/blobs/sha256:",
-            "403",
-            "DENIED",
-            "not for you",
-        ],
-    );
+    tells(&said, &["GET", "/v2/t/app/blobs/sha256:", "403", "DENIED", "not for you"]);
 }
 
 #[test]
@@ -86,9 +67,7 @@ fn d5_a_refused_push_is_told_with_its_method() {
         let scene = Scene::new();
         scene.ok(&format!("create {list} @t/app:amd64"));
         let body = r#"{"errors":[{"code":"DENIED","message":"not for you"}]}"#;
-        scene
-            .registry
-            .fault(Fault::on(method, path).always().answer(403, body));
+        scene.registry.fault(Fault::on(method, path).always().answer(403, body));
         let said = scene.refused(&format!("push --purge {list}"));
         tells(&said, &[method, path, "403", "DENIED", "not for you"]);
         scene.registry.script().assert_played();
@@ -111,11 +90,7 @@ fn d5_only_a_real_not_found_is_no_such_manifest() {
 fn d5_a_not_found_in_any_form_is_no_such_manifest() {
     for body in ["404 page not found", "", "<html>", r#"{"errors":[]}"#] {
         let scene = Scene::new();
-        scene.registry.fault(
-            Fault::on("GET", "/manifests/amd64")
-                .always()
-                .answer(404, body),
-        );
+        scene.registry.fault(Fault::on("GET", "/manifests/amd64").always().answer(404, body));
         let said = scene.refused("inspect @t/app:amd64");
         assert_eq!(first(&said), scene.expand("no such manifest: @t/app:amd64"));
     }
@@ -135,11 +110,8 @@ fn d5_a_registry_that_is_not_there_is_told() {
 #[test]
 fn text_from_a_registry_cannot_reach_the_terminal_as_control() {
     let scene = Scene::new();
-    let body =
-        r#"{"errors":[{"code":"DENIED","message":"red \u001b[31malert\u0007\u009b2J\r\nok"}]}"#;
-    scene
-        .registry
-        .fault(Fault::on("GET", "/manifests/").always().answer(403, body));
+    let body = r#"{"errors":[{"code":"DENIED","message":"red \u001b[31malert\u0007\u009b2J\r\nok"}]}"#;
+    scene.registry.fault(Fault::on("GET", "/manifests/").always().answer(403, body));
     let said = scene.refused("inspect @t/app:amd64");
     tells(&said, &["alert"]);
     let control = |c: char| c.is_control() && c != '\n';
@@ -150,9 +122,7 @@ fn text_from_a_registry_cannot_reach_the_terminal_as_control() {
 fn an_endless_error_is_cut_short() {
     let scene = Scene::new();
     let body = "x".repeat(3 << 20);
-    scene
-        .registry
-        .fault(Fault::on("GET", "/manifests/").always().answer(403, body));
+    scene.registry.fault(Fault::on("GET", "/manifests/").always().answer(403, body));
     let said = scene.refused("inspect @t/app:amd64");
     assert!(said.len() < (64 << 10) + 1000, "{} bytes", said.len());
 }
@@ -161,9 +131,7 @@ fn an_endless_error_is_cut_short() {
 fn a_manifest_that_is_no_json_is_refused() {
     let scene = Scene::new();
     let kind = crate::support::sample::OCI_MANIFEST;
-    scene
-        .registry
-        .put_manifest("t/app", "bad", kind, b"no JSON");
+    scene.registry.put_manifest("t/app", "bad", kind, b"no JSON");
     let said = scene.refused("create @t/app:v1 @t/app:bad");
     tells(&said, &[]);
 }

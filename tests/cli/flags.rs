@@ -35,16 +35,10 @@ fn version_is_that_of_the_package() {
 fn an_unknown_flag_or_a_bad_value_ends_with_125() {
     let home = Sandbox::new();
     for (args, words) in [
-        (
-            &["create", "--bogus", "a", "b"][..],
-            "unknown flag: --bogus",
-        ),
+        (&["create", "--bogus", "a", "b"][..], "unknown flag: --bogus"),
         (&["push", "-x", "a"], "unknown shorthand flag: 'x' in -x"),
         (&["push", "-px", "a"], "unknown shorthand flag: 'x' in -x"),
-        (
-            &["annotate", "a", "b", "--os"],
-            "flag needs an argument: --os",
-        ),
+        (&["annotate", "a", "b", "--os"], "flag needs an argument: --os"),
         (
             &["create", "--amend=maybe", "a", "b"],
             "invalid argument \"maybe\" for \"-a, --amend\" flag: \
@@ -119,12 +113,7 @@ fn after_two_dashes_nothing_is_a_flag() {
 
 #[test]
 fn a_value_may_follow_its_flag_or_an_equals_sign_and_the_last_counts() {
-    for flags in [
-        "--variant v8",
-        "--variant=v8",
-        "--variant=v7 --variant v8",
-        "--variant=v8 --arch=",
-    ] {
+    for flags in ["--variant v8", "--variant=v8", "--variant=v7 --variant v8", "--variant=v8 --arch="] {
         let scene = Scene::with_list();
         scene.ok(&format!("annotate @t/app:v1 {flags} @t/app:arm64"));
         let list = scene.inspect("@t/app:v1");
@@ -138,18 +127,11 @@ fn global_flags_stand_before_the_command() {
     let scene = Scene::with_list();
     let elsewhere = scene.home.home().join("elsewhere");
     let config = elsewhere.display();
-    for line in [
-        format!("--config {config} inspect @t/app:v1"),
-        format!("--config={config} inspect @t/app:v1"),
-    ] {
+    for line in [format!("--config {config} inspect @t/app:v1"), format!("--config={config} inspect @t/app:v1")] {
         let said = scene.run(&line).fails(1);
         assert_eq!(first(&said), scene.expand("no such manifest: @t/app:v1"));
     }
-    for line in [
-        "-D inspect @t/app:v1",
-        "--debug inspect @t/app:v1",
-        "-l debug inspect @t/app:v1",
-    ] {
+    for line in ["-D inspect @t/app:v1", "--debug inspect @t/app:v1", "-l debug inspect @t/app:v1"] {
         scene.ok(line);
     }
 }

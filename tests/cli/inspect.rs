@@ -12,10 +12,7 @@ fn an_image_is_shown_as_the_registry_has_it_indented_with_tabs() {
     let shown: Value = serde_json::from_str(&text).expect("JSON");
     let there: Value = serde_json::from_slice(amd64().manifest()).expect("JSON");
     assert_eq!(shown, there);
-    assert!(
-        text.starts_with("{\n\t\"config\": {\n\t\t\"digest\": "),
-        "{text}"
-    );
+    assert!(text.starts_with("{\n\t\"config\": {\n\t\t\"digest\": "), "{text}");
     assert!(text.ends_with("\n}\n"), "{text}");
 }
 
@@ -26,10 +23,7 @@ fn a_local_list_is_shown_as_it_would_be_pushed_and_no_registry_is_asked() {
     assert!(scene.registry.log().entries().is_empty());
     scene.ok("push @t/app:v1");
     let (_, pushed) = scene.registry.manifest("t/app", "v1").expect("the list");
-    assert_eq!(
-        shown,
-        format!("{}\n", String::from_utf8(pushed).expect("UTF-8"))
-    );
+    assert_eq!(shown, format!("{}\n", String::from_utf8(pushed).expect("UTF-8")));
 }
 
 #[test]
@@ -52,16 +46,11 @@ fn d12_a_remote_list_takes_one_request() {
     for media_type in [OCI_INDEX, DOCKER_LIST] {
         let scene = Scene::new();
         let list = index(media_type, &[amd64().index_entry(), arm64().index_entry()]);
-        scene
-            .registry
-            .put_manifest("t/app", "v1", media_type, &list);
+        scene.registry.put_manifest("t/app", "v1", media_type, &list);
         let shown = scene.inspect("@t/app:v1");
         assert_eq!(shown["manifests"][0]["digest"], amd64().digest().as_str());
         assert_eq!(shown["manifests"][1]["platform"]["architecture"], "arm64");
-        scene
-            .registry
-            .log()
-            .assert_requests(&["GET /v2/t/app/manifests/v1 200"]);
+        scene.registry.log().assert_requests(&["GET /v2/t/app/manifests/v1 200"]);
     }
 }
 
@@ -92,15 +81,10 @@ fn d12_children_that_are_missing_nested_or_no_images_do_not_matter() {
     let list = index(OCI_INDEX, &children);
     scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &list);
     let shown = scene.inspect("@t/app:v1");
-    let digests = |list: &[Value]| -> Vec<Value> {
-        list.iter().map(|entry| entry["digest"].clone()).collect()
-    };
+    let digests = |list: &[Value]| -> Vec<Value> { list.iter().map(|entry| entry["digest"].clone()).collect() };
     let entries = shown["manifests"].as_array().expect("entries");
     assert_eq!(digests(entries), digests(&children));
-    scene
-        .registry
-        .log()
-        .assert_requests(&["GET /v2/t/app/manifests/v1 200"]);
+    scene.registry.log().assert_requests(&["GET /v2/t/app/manifests/v1 200"]);
 }
 
 #[test]
@@ -118,10 +102,7 @@ fn verbose_shows_the_platform_of_a_remote_image() {
     let scene = Scene::new();
     let shown = scene.inspect("--verbose @t/app:arm64");
     assert_eq!(shown["Ref"], scene.name("t/app:arm64").as_str());
-    assert_eq!(
-        shown["Descriptor"]["platform"],
-        json!({"architecture": "arm64", "os": "linux"})
-    );
+    assert_eq!(shown["Descriptor"]["platform"], json!({"architecture": "arm64", "os": "linux"}));
     assert!(shown["Raw"].is_string());
 }
 
@@ -132,10 +113,7 @@ fn verbose_shows_every_image_of_a_remote_list() {
     scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &list);
     let shown = scene.inspect("-v @t/app:v1");
     let images = shown.as_array().expect("an array");
-    let platforms: Vec<_> = images
-        .iter()
-        .map(|i| &i["Descriptor"]["platform"]["architecture"])
-        .collect();
+    let platforms: Vec<_> = images.iter().map(|i| &i["Descriptor"]["platform"]["architecture"]).collect();
     assert_eq!(platforms, ["amd64", "arm64"]);
 }
 
@@ -146,14 +124,8 @@ fn a_reference_that_cannot_be_parsed_is_refused_in_dockers_words() {
         ("a//b", "invalid reference format"),
         ("a:", "invalid reference format"),
         ("a@sha256:1", "invalid reference format"),
-        (
-            "x/Y",
-            "invalid reference format: repository name (x/Y) must be lowercase",
-        ),
+        ("x/Y", "invalid reference format: repository name (x/Y) must be lowercase"),
     ] {
-        assert_eq!(
-            first(&scene.refused(&format!("inspect {reference}"))),
-            words
-        );
+        assert_eq!(first(&scene.refused(&format!("inspect {reference}"))), words);
     }
 }

@@ -22,13 +22,8 @@ fn into_closed_pipe(command: &mut Command) -> Ran {
 fn a_closed_pipe_is_no_error() {
     let scene = Scene::with_list();
     let (list, image) = (scene.name("t/app:v1"), scene.name("t/app:amd64"));
-    for args in [
-        &["inspect", &list][..],
-        &["inspect", "-v", &list],
-        &["inspect", &image],
-        &["--help"],
-        &["--version"],
-    ] {
+    for args in [&["inspect", &list][..], &["inspect", "-v", &list], &["inspect", &image], &["--help"], &["--version"]]
+    {
         let ran = into_closed_pipe(&mut scene.home.command(args));
         assert_eq!(ran.stderr, "", "{args:?}");
         ran.ok();
@@ -47,11 +42,7 @@ fn a_command_whose_output_is_not_read_still_does_its_work() {
 #[test]
 fn the_first_line_can_be_had_through_head() {
     let scene = Scene::with_list();
-    let line = format!(
-        "{} inspect {} | head -1",
-        env!("CARGO_BIN_EXE_mfst"),
-        scene.name("t/app:v1")
-    );
+    let line = format!("{} inspect {} | head -1", env!("CARGO_BIN_EXE_mfst"), scene.name("t/app:v1"));
     let ran = Ran::of(&mut scene.home.program("sh", &["-c", &line]));
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("{\n", ""));
 }
@@ -64,17 +55,9 @@ fn an_interrupt_ends_create_at_once_and_leaves_the_store_as_it_was() {
         let before = scene.home.tree();
         let (list, images) = (scene.name("t/app:v1"), ["amd64", "arm64"]);
         let [amd64, arm64] = images.map(|tag| scene.name(&format!("t/app:{tag}")));
-        scene
-            .registry
-            .fault(Fault::on("GET", "/manifests/arm64").hang());
-        let mut create = scene
-            .home
-            .command(&["create", "--amend", &list, &amd64, &arm64]);
-        let mut child = create
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("mfst");
+        scene.registry.fault(Fault::on("GET", "/manifests/arm64").hang());
+        let mut create = scene.home.command(&["create", "--amend", &list, &amd64, &arm64]);
+        let mut child = create.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mfst");
         scene.registry.script().wait_until_played();
         let pid = child.id().to_string();
         Ran::of(&mut scene.home.program("kill", &[signal, &pid])).ok();
@@ -135,10 +118,7 @@ fn docker_config_moves_everything() {
 fn the_config_flag_outranks_docker_config() {
     let mut scene = Scene::new();
     let elsewhere = scene.home.home().join("elsewhere");
-    let line = format!(
-        "--config {} create @t/app:v1 @t/app:amd64",
-        elsewhere.display()
-    );
+    let line = format!("--config {} create @t/app:v1 @t/app:amd64", elsewhere.display());
     scene.ok(&line);
     assert!(scene.home.tree().is_empty());
     scene.home.env("DOCKER_CONFIG", &elsewhere);
@@ -157,11 +137,8 @@ fn without_docker_config_the_store_is_in_the_home() {
 #[test]
 fn directories_and_files_have_dockers_modes() {
     let scene = Scene::with_list();
-    let mode =
-        |path: &std::path::Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
     let list = scene.home.list(&scene.name("t/app:v1"));
-    let entry = scene
-        .home
-        .entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
+    let entry = scene.home.entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
     assert_eq!((mode(&list), mode(&entry)), (0o755, 0o644));
 }

@@ -16,11 +16,7 @@ fn push_prints_the_digest_of_what_the_registry_has_got() {
     assert_eq!(said, format!("{}\n", digest(&bytes)));
     assert_eq!(media_type, OCI_INDEX);
     let list = ImageIndex::from_reader(&bytes[..]).expect("an OCI index");
-    let digests: Vec<String> = list
-        .manifests()
-        .iter()
-        .map(|d| d.digest().to_string())
-        .collect();
+    let digests: Vec<String> = list.manifests().iter().map(|d| d.digest().to_string()).collect();
     assert_eq!(digests, [amd64().digest(), arm64().digest()]);
     assert_eq!(list.manifests()[0].size(), amd64().manifest().len() as u64);
 }
@@ -59,10 +55,7 @@ fn a_list_has_dockers_bytes() {
 fn images_in_the_lists_own_repository_are_not_sent_again() {
     let scene = Scene::with_list();
     scene.ok("push @t/app:v1");
-    scene
-        .registry
-        .log()
-        .assert_requests(&["PUT /v2/t/app/manifests/v1 201"]);
+    scene.registry.log().assert_requests(&["PUT /v2/t/app/manifests/v1 201"]);
 }
 
 #[test]
@@ -70,11 +63,7 @@ fn the_first_entry_by_file_name_says_what_kind_of_list_it_is() {
     for (first, second, expected) in [
         (Sample::docker("linux/amd64"), arm64(), DOCKER_LIST),
         (amd64(), Sample::docker("linux/arm64"), OCI_INDEX),
-        (
-            Sample::docker("linux/amd64"),
-            Sample::docker("linux/arm64"),
-            DOCKER_LIST,
-        ),
+        (Sample::docker("linux/amd64"), Sample::docker("linux/arm64"), DOCKER_LIST),
     ] {
         let scene = Scene::new();
         scene.registry.put_image("t/app", "a", &first);
@@ -103,62 +92,29 @@ fn to_another_repository_every_blob_is_mounted_once_and_the_list_comes_last() {
     scene.registry.log().clear();
     let said = scene.ok("push @dst/app:v1");
 
-    let mut blobs: Vec<String> = images
-        .iter()
-        .flat_map(Sample::blobs)
-        .map(|b| digest(b))
-        .collect();
+    let mut blobs: Vec<String> = images.iter().flat_map(Sample::blobs).map(|b| digest(b)).collect();
     blobs.sort();
     blobs.dedup();
     assert_eq!(blobs.len(), 5);
-    let mut expected: Vec<String> = blobs
-        .iter()
-        .map(|blob| format!("POST /v2/dst/app/blobs/uploads/?*{}* 201", &blob[7..]))
-        .collect();
+    let mut expected: Vec<String> =
+        blobs.iter().map(|blob| format!("POST /v2/dst/app/blobs/uploads/?*{}* 201", &blob[7..])).collect();
     let children = images.each_ref().map(Sample::digest);
-    expected.extend(
-        children
-            .iter()
-            .map(|d| format!("PUT /v2/dst/app/manifests/{d} 201")),
-    );
+    expected.extend(children.iter().map(|d| format!("PUT /v2/dst/app/manifests/{d} 201")));
     expected.push("PUT /v2/dst/app/manifests/v1 201".to_owned());
     let log = scene.registry.log();
     log.assert_requests(&expected.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(log.count("POST *from=src*"), 5);
 
     let entries = log.entries();
-    let list = entries
-        .iter()
-        .find(|e| e.uri.ends_with("/v1"))
-        .expect("the list");
+    let list = entries.iter().find(|e| e.uri.ends_with("/v1")).expect("the list");
     for entry in entries.iter().filter(|entry| entry.uri != list.uri) {
-        assert!(
-            entry.ended.expect("an answer") <= list.started,
-            "{}",
-            entry.line()
-        );
+        assert!(entry.ended.expect("an answer") <= list.started, "{}", entry.line());
     }
     let (_, bytes) = scene.registry.manifest("dst/app", "v1").expect("the list");
-    let pushed = |d: &String| {
-        format!(
-            "Pushed ref {} with digest: {d}\n",
-            scene.name(&format!("dst/app@{d}"))
-        )
-    };
-    assert_eq!(
-        said,
-        [
-            pushed(&children[0]),
-            pushed(&children[1]),
-            digest(&bytes) + "\n"
-        ]
-        .concat()
-    );
+    let pushed = |d: &String| format!("Pushed ref {} with digest: {d}\n", scene.name(&format!("dst/app@{d}")));
+    assert_eq!(said, [pushed(&children[0]), pushed(&children[1]), digest(&bytes) + "\n"].concat());
     for image in &images {
-        let (_, bytes) = scene
-            .registry
-            .manifest("dst/app", &image.digest())
-            .expect("the image");
+        let (_, bytes) = scene.registry.manifest("dst/app", &image.digest()).expect("the image");
         assert_eq!(bytes, image.manifest());
     }
 }
@@ -175,11 +131,7 @@ fn a_pushed_list_stays_unless_it_is_purged() {
     ] {
         let scene = Scene::with_list();
         scene.ok(&format!("push {flags} @t/app:v1"));
-        assert_eq!(
-            scene.home.list(&scene.name("t/app:v1")).exists(),
-            stays,
-            "{flags}"
-        );
+        assert_eq!(scene.home.list(&scene.name("t/app:v1")).exists(), stays, "{flags}");
     }
 }
 
@@ -194,9 +146,7 @@ fn a_list_that_does_not_exist_is_named() {
 #[test]
 fn a_corrupt_entry_stops_the_push_before_anything_is_sent() {
     let scene = Scene::with_list();
-    let entry = scene
-        .home
-        .entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
+    let entry = scene.home.entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
     fs::write(entry, "{").expect("a corrupt entry");
     scene.refused("push @t/app:v1");
     assert!(scene.registry.log().entries().is_empty());
@@ -206,10 +156,7 @@ fn a_corrupt_entry_stops_the_push_before_anything_is_sent() {
 fn an_entry_without_platform_is_refused() {
     let scene = Scene::with_list();
     edit_entry(&scene, "t/app:v1", "t/app:amd64", |entry| {
-        entry["Descriptor"]
-            .as_object_mut()
-            .expect("a descriptor")
-            .remove("platform");
+        entry["Descriptor"].as_object_mut().expect("a descriptor").remove("platform");
     });
     let said = scene.refused("push @t/app:v1");
     let words = "manifest @t/app:amd64 must have an OS and Architecture to be pushed to a registry";
@@ -228,9 +175,7 @@ fn edit_entry(scene: &Scene, list: &str, image: &str, edit: impl FnOnce(&mut Val
 fn without_raw(scene: &Scene, list: &str, image: &str) {
     let path = scene.home.entry(&scene.name(list), &scene.name(image));
     let text = fs::read_to_string(&path).expect("the entry");
-    let (before, rest) = text
-        .split_once("\"Raw\":\"")
-        .expect("create keeps the bytes");
+    let (before, rest) = text.split_once("\"Raw\":\"").expect("create keeps the bytes");
     let (_, after) = rest.split_once("\",").expect("a field after the bytes");
     fs::write(path, format!("{before}{after}")).expect("the entry");
 }
@@ -243,23 +188,15 @@ fn d17_bytes_an_old_entry_does_not_have_are_fetched_again_by_digest() {
     // made again from what is in them.
     let text = String::from_utf8(image.manifest().to_vec()).expect("UTF-8") + "\n\n";
     scene.registry.put_image("src/app", "x", &image);
-    let digest = scene
-        .registry
-        .put_manifest("src/app", "x", DOCKER_MANIFEST, text.as_bytes());
+    let digest = scene.registry.put_manifest("src/app", "x", DOCKER_MANIFEST, text.as_bytes());
     scene.create("dst/app:v1", &["src/app:x"]);
     without_raw(&scene, "dst/app:v1", "src/app:x");
     scene.registry.log().clear();
     scene.ok("push @dst/app:v1");
-    let (_, bytes) = scene
-        .registry
-        .manifest("dst/app", &digest)
-        .expect("the image");
+    let (_, bytes) = scene.registry.manifest("dst/app", &digest).expect("the image");
     assert_eq!(String::from_utf8(bytes).expect("UTF-8"), text);
     let log = scene.registry.log();
-    assert_eq!(
-        log.count(&format!("GET /v2/src/app/manifests/{digest} 200")),
-        1
-    );
+    assert_eq!(log.count(&format!("GET /v2/src/app/manifests/{digest} 200")), 1);
     assert_eq!(log.count("GET *"), 1);
 }
 
@@ -291,18 +228,13 @@ fn an_old_entry_in_dockers_layout_is_pushed_without_fetching_it() {
         digest(layer),
     );
     scene.registry.put_image("src/app", "x", &image);
-    let child = scene
-        .registry
-        .put_manifest("src/app", "x", DOCKER_MANIFEST, text.as_bytes());
+    let child = scene.registry.put_manifest("src/app", "x", DOCKER_MANIFEST, text.as_bytes());
     scene.create("dst/app:v1", &["src/app:x"]);
     without_raw(&scene, "dst/app:v1", "src/app:x");
     scene.registry.log().clear();
     scene.ok("push @dst/app:v1");
     assert_eq!(scene.registry.log().count("GET *"), 0);
-    let (_, bytes) = scene
-        .registry
-        .manifest("dst/app", &child)
-        .expect("the image");
+    let (_, bytes) = scene.registry.manifest("dst/app", &child).expect("the image");
     assert_eq!(String::from_utf8(bytes).expect("UTF-8"), text);
 }
 

@@ -36,9 +36,7 @@ fn lists_that_do_not_exist_are_named_and_the_others_removed() {
 fn d10_a_list_with_a_corrupt_entry_is_removed() {
     for corrupt in ["", "{", "null garbage", "{\"Ref\": 1}"] {
         let scene = Scene::with_list();
-        let entry = scene
-            .home
-            .entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
+        let entry = scene.home.entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
         fs::write(entry, corrupt).expect("a corrupt entry");
         scene.ok("rm @t/app:v1");
         assert!(scene.home.tree().is_empty());
@@ -49,10 +47,7 @@ fn d10_a_list_with_a_corrupt_entry_is_removed() {
 fn a_removed_list_can_be_made_again() {
     let scene = Scene::with_list();
     scene.ok("rm @t/app:v1");
-    assert_eq!(
-        first(&scene.refused("rm @t/app:v1")),
-        scene.expand("No such manifest: @t/app:v1")
-    );
+    assert_eq!(first(&scene.refused("rm @t/app:v1")), scene.expand("No such manifest: @t/app:v1"));
     scene.create("t/app:v1", &["t/app:arm64"]);
     // The name that collided with it is free as well.
     scene.ok("rm @t/app:v1");

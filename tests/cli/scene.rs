@@ -42,12 +42,8 @@ impl Scene {
 
     /// Runs a command line in which `@` before a name stands for the registry.
     pub fn run(&self, line: &str) -> Ran {
-        let args: Vec<String> = line
-            .split_whitespace()
-            .map(|arg| self.expand(arg))
-            .collect();
-        self.home
-            .run(&args.iter().map(String::as_str).collect::<Vec<_>>())
+        let args: Vec<String> = line.split_whitespace().map(|arg| self.expand(arg)).collect();
+        self.home.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// `text` with the registry in place of the `@` that begins a word.

@@ -89,11 +89,7 @@ fn over_tls_http1_is_spoken_where_the_registry_knows_no_other() {
     let scene = secure(&identity);
     round_trip(&scene, &scene.registry.host(), "");
     let entries = scene.registry.log().entries();
-    assert!(
-        entries
-            .iter()
-            .all(|entry| entry.version == Version::HTTP_11)
-    );
+    assert!(entries.iter().all(|entry| entry.version == Version::HTTP_11));
 }
 
 #[test]

@@ -18,10 +18,7 @@ impl Access {
     /// From a repository and a comma-separated list of actions.
     pub fn new(repo: &str, actions: &str) -> Self {
         let actions = actions.split(',').filter(|a| !a.is_empty());
-        Self {
-            repo: repo.to_owned(),
-            actions: actions.map(String::from).collect(),
-        }
+        Self { repo: repo.to_owned(), actions: actions.map(String::from).collect() }
     }
 
     /// Reads `repository:demo/app:pull,push`.
@@ -38,9 +35,7 @@ impl Access {
 
     /// Whether `self` is contained in one of `granted`.
     pub fn is_covered_by(&self, granted: &[Self]) -> bool {
-        granted
-            .iter()
-            .any(|g| g.repo == self.repo && self.actions.is_subset(&g.actions))
+        granted.iter().any(|g| g.repo == self.repo && self.actions.is_subset(&g.actions))
     }
 }
 
@@ -62,11 +57,7 @@ impl Acl {
     /// Adds an account with rules such as `("demo/*", "pull,push")`.
     #[must_use]
     pub fn user(mut self, name: &str, password: &str, rules: &[(&str, &str)]) -> Self {
-        self.accounts.push(Account {
-            name: name.to_owned(),
-            password: password.to_owned(),
-            rules: accesses(rules),
-        });
+        self.accounts.push(Account { name: name.to_owned(), password: password.to_owned(), rules: accesses(rules) });
         self
     }
 
@@ -94,19 +85,13 @@ impl Acl {
             }
         };
         let rules = rules.map_or(&[][..], Vec::as_slice);
-        wanted
-            .iter()
-            .map(|access| narrowed(access, rules))
-            .filter(|access| !access.actions.is_empty())
-            .collect()
+        wanted.iter().map(|access| narrowed(access, rules)).filter(|access| !access.actions.is_empty()).collect()
     }
 }
 
 fn accesses(rules: &[(&str, &str)]) -> Vec<Access> {
     let rules = rules.iter();
-    rules
-        .map(|(repo, actions)| Access::new(repo, actions))
-        .collect()
+    rules.map(|(repo, actions)| Access::new(repo, actions)).collect()
 }
 
 fn narrowed(wanted: &Access, rules: &[Access]) -> Access {
@@ -114,8 +99,5 @@ fn narrowed(wanted: &Access, rules: &[Access]) -> Access {
         let mut rules = rules.iter();
         rules.any(|rule| glob::fits(&rule.repo, &wanted.repo) && rule.actions.contains(*action))
     };
-    Access {
-        repo: wanted.repo.clone(),
-        actions: wanted.actions.iter().filter(allowed).cloned().collect(),
-    }
+    Access { repo: wanted.repo.clone(), actions: wanted.actions.iter().filter(allowed).cloned().collect() }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -35,12 +35,8 @@ impl Identity {
             .expect("a certificate that fits its key");
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let mut file = NamedTempFile::with_suffix(".crt").expect("a temporary file");
-        file.write_all(trust.as_bytes())
-            .expect("a certificate file");
-        Self {
-            config: Arc::new(config),
-            trust: file,
-        }
+        file.write_all(trust.as_bytes()).expect("a certificate file");
+        Self { config: Arc::new(config), trust: file }
     }
 
     /// The server's side.
@@ -66,15 +62,11 @@ pub fn private_ca() -> Identity {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "mfst test authority");
+    params.distinguished_name.push(DnType::CommonName, "mfst test authority");
     let key = KeyPair::generate().expect("a key");
     let ca = CertifiedIssuer::self_signed(params, key).expect("an authority");
     let key = KeyPair::generate().expect("a key");
-    let leaf = leaf("mfst test server")
-        .signed_by(&key, &ca)
-        .expect("a certificate");
+    let leaf = leaf("mfst test server").signed_by(&key, &ca).expect("a certificate");
     Identity::new(vec![leaf.der().clone()], &key, &ca.pem())
 }
 

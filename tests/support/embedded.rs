@@ -53,10 +53,7 @@ impl Builder {
     /// Wants tokens of this server, which must outlive the registry's use.
     #[must_use]
     pub fn bearer(mut self, tokens: &TokenServer) -> Self {
-        self.gate = Gate::Bearer {
-            realm: tokens.realm(),
-            issuer: tokens.issuer(),
-        };
+        self.gate = Gate::Bearer { realm: tokens.realm(), issuer: tokens.issuer() };
         self
     }
 
@@ -72,17 +69,12 @@ impl Builder {
         let blobs = Arc::new(InMemoryBlobStore::new());
         let meta = Arc::new(InMemoryRegistryMeta::new());
         let (log, script) = (Log::default(), Script::default());
-        let app = router(AppState::new(
-            Arc::<InMemoryBlobStore>::clone(&blobs),
-            Arc::<InMemoryRegistryMeta>::clone(&meta),
-        ))
-        .layer(from_fn_with_state(
-            self.repositories.clone(),
-            repositories::separate,
-        ))
-        .layer(from_fn_with_state(self.gate, gate::check))
-        .layer(from_fn_with_state(script.clone(), faults::apply))
-        .layer(from_fn_with_state(log.clone(), log::record));
+        let app =
+            router(AppState::new(Arc::<InMemoryBlobStore>::clone(&blobs), Arc::<InMemoryRegistryMeta>::clone(&meta)))
+                .layer(from_fn_with_state(self.repositories.clone(), repositories::separate))
+                .layer(from_fn_with_state(self.gate, gate::check))
+                .layer(from_fn_with_state(script.clone(), faults::apply))
+                .layer(from_fn_with_state(log.clone(), log::record));
         Embedded {
             server: Server::start(Server::bind(&self.ip), self.tls, app),
             blobs,
@@ -107,12 +99,7 @@ pub struct Embedded {
 impl Embedded {
     /// A registry over plain HTTP on 127.0.0.1 that lets everyone in.
     pub fn plain() -> Builder {
-        Builder {
-            ip: "127.0.0.1".to_owned(),
-            tls: None,
-            gate: Gate::Open,
-            repositories: Repositories::default(),
-        }
+        Builder { ip: "127.0.0.1".to_owned(), tls: None, gate: Gate::Open, repositories: Repositories::default() }
     }
 
     /// `HOST:PORT`, the first part of an image reference.
@@ -154,28 +141,18 @@ impl Embedded {
     pub fn put_blob(&self, repo: &str, bytes: &[u8]) -> String {
         let digest = Digest::sha256_of(bytes);
         let bytes = Bytes::copy_from_slice(bytes);
-        self.server
-            .run(self.blobs.put(&digest, bytes))
-            .expect("a stored blob");
+        self.server.run(self.blobs.put(&digest, bytes)).expect("a stored blob");
         self.repositories.insert(repo, &digest.to_string());
         digest.to_string()
     }
 
     /// Stores a manifest, whatever is in it, past the network and tells its
     /// digest.
-    pub fn put_manifest(
-        &self,
-        repo: &str,
-        reference: &str,
-        media_type: &str,
-        bytes: &[u8],
-    ) -> String {
+    pub fn put_manifest(&self, repo: &str, reference: &str, media_type: &str, bytes: &[u8]) -> String {
         let digest = Digest::sha256_of(bytes);
         let reference: Reference = reference.parse().expect("a tag or a digest");
         let bytes = Bytes::copy_from_slice(bytes);
-        let put = self
-            .meta
-            .put_manifest(repo, &reference, &digest, media_type, bytes);
+        let put = self.meta.put_manifest(repo, &reference, &digest, media_type, bytes);
         self.server.run(put).expect("a stored manifest");
         digest.to_string()
     }

@@ -129,8 +129,7 @@ impl Fault {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header value");
-        self.headers
-            .push((HeaderName::from_static(name), Some(value)));
+        self.headers.push((HeaderName::from_static(name), Some(value)));
         self
     }
 
@@ -148,11 +147,7 @@ impl Fault {
 
     fn wants(&self, method: &Method, uri: &str) -> bool {
         (self.method == "*" || self.method == method.as_str())
-            && if self.pattern.contains('*') {
-                glob::fits(&self.pattern, uri)
-            } else {
-                uri.contains(&self.pattern)
-            }
+            && if self.pattern.contains('*') { glob::fits(&self.pattern, uri) } else { uri.contains(&self.pattern) }
     }
 
     /// Counts the request and tells whether the rule applies to it.
@@ -208,24 +203,15 @@ impl Script {
         let (rules, met) = &*self.0;
         let waiting = |rules: &mut Vec<Fault>| !rules.iter().all(Fault::is_played);
         let (rules, limit) = met
-            .wait_timeout_while(
-                rules.lock().expect("the script"),
-                Duration::from_secs(60),
-                waiting,
-            )
+            .wait_timeout_while(rules.lock().expect("the script"), Duration::from_secs(60), waiting)
             .expect("the script");
         assert!(!limit.timed_out(), "not met within a minute: {rules:#?}");
     }
 
     fn take(&self, request: &Request) -> Option<Fault> {
-        let uri = request
-            .uri()
-            .path_and_query()
-            .map_or("", |uri| uri.as_str());
+        let uri = request.uri().path_and_query().map_or("", |uri| uri.as_str());
         let mut rules = self.lock();
-        let at = rules
-            .iter_mut()
-            .position(|rule| rule.wants(request.method(), uri) && rule.is_due())?;
+        let at = rules.iter_mut().position(|rule| rule.wants(request.method(), uri) && rule.is_due())?;
         rules[at].hits += 1;
         let rule = rules[at].clone();
         self.0.1.notify_all();
@@ -278,8 +264,5 @@ async fn truncated(response: Response, length: usize) -> Response {
     head.headers.insert(CONTENT_LENGTH, body.len().into());
     let start = body.slice(..length.min(body.len()));
     let broken = std::io::Error::other("the body ends here");
-    Response::from_parts(
-        head,
-        Body::from_stream(stream::iter([Ok(start), Err(broken)])),
-    )
+    Response::from_parts(head, Body::from_stream(stream::iter([Ok(start), Err(broken)])))
 }

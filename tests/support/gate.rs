@@ -50,8 +50,7 @@ impl Gate {
                     none if none.is_empty() => none,
                     scopes => format!(",scope=\"{scopes}\""),
                 };
-                let challenge =
-                    format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}");
+                let challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}");
                 Some(unauthorized(&challenge))
             }
         }
@@ -92,11 +91,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn unauthorized(challenge: &str) -> Response {
-    let headers = [
-        (header::WWW_AUTHENTICATE, challenge),
-        (header::CONTENT_TYPE, "application/json"),
-    ];
-    let body =
-        r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
+    let headers = [(header::WWW_AUTHENTICATE, challenge), (header::CONTENT_TYPE, "application/json")];
+    let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
     (StatusCode::UNAUTHORIZED, headers, body).into_response()
 }

@@ -24,16 +24,8 @@ impl Answer {
 }
 
 /// Sends a request and reads the answer. Fails when either is broken off.
-pub fn send(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> reqwest::Result<Answer> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> reqwest::Result<Answer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = client()?.request(method, url).body(body.to_vec());
@@ -52,11 +44,6 @@ pub fn send(
 fn client() -> reqwest::Result<Client> {
     // The client wants one even where it will only speak plain HTTP. A second
     // installation is an error without consequence.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .build()
+    rustls::crypto::ring::default_provider().install_default().ok();
+    Client::builder().no_proxy().redirect(redirect::Policy::none()).build()
 }

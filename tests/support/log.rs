@@ -51,9 +51,7 @@ impl Entry {
 
     /// `METHOD PATH STATUS`; `-` is the status of a request without an answer.
     pub fn line(&self) -> String {
-        let status = self
-            .status
-            .map_or_else(|| "-".to_owned(), |s| s.as_str().to_owned());
+        let status = self.status.map_or_else(|| "-".to_owned(), |s| s.as_str().to_owned());
         format!("{} {} {status}", self.method, self.uri)
     }
 }
@@ -85,10 +83,7 @@ impl Log {
     /// How many lines fit the pattern.
     pub fn count(&self, pattern: &str) -> usize {
         let lines = self.lines();
-        lines
-            .iter()
-            .filter(|line| glob::fits(pattern, line))
-            .count()
+        lines.iter().filter(|line| glob::fits(pattern, line)).count()
     }
 
     /// How many connections carried a request.
@@ -104,8 +99,7 @@ impl Log {
         entries.sort_by_key(|entry| entry.started);
         let mut depths: Vec<usize> = Vec::with_capacity(entries.len());
         for (at, entry) in entries.iter().enumerate() {
-            let before =
-                (0..at).filter(|i| entries[*i].ended.is_some_and(|end| end <= entry.started));
+            let before = (0..at).filter(|i| entries[*i].ended.is_some_and(|end| end <= entry.started));
             let depth = 1 + before.map(|i| depths[i]).max().unwrap_or(0);
             depths.push(depth);
         }

@@ -26,10 +26,7 @@ impl Repositories {
     /// Answers every mount with this status instead of doing it; 202 opens an
     /// upload.
     pub fn declining(status: u16) -> Self {
-        Self {
-            declined: Some(StatusCode::from_u16(status).expect("a status code")),
-            ..Self::default()
-        }
+        Self { declined: Some(StatusCode::from_u16(status).expect("a status code")), ..Self::default() }
     }
 
     /// Puts a blob into a repository.
@@ -56,10 +53,7 @@ impl Repositories {
         }
         self.insert(repo, digest);
         let location = format!("/v2/{repo}/blobs/{digest}");
-        let headers = [
-            ("location", location.as_str()),
-            ("docker-content-digest", digest),
-        ];
+        let headers = [("location", location.as_str()), ("docker-content-digest", digest)];
         Some((StatusCode::CREATED, headers).into_response())
     }
 
@@ -80,30 +74,20 @@ impl Repositories {
             .filter_map(|blob| blob["digest"].as_str());
         let digest = blobs.find(|digest| !self.contains(repo, digest))?;
         let message = format!("blob unknown to registry: {digest}");
-        Some(error(
-            StatusCode::BAD_REQUEST,
-            "MANIFEST_BLOB_UNKNOWN",
-            &message,
-        ))
+        Some(error(StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN", &message))
     }
 }
 
 /// The layer.
-pub async fn separate(
-    State(repositories): State<Repositories>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn separate(State(repositories): State<Repositories>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let query = request.uri().query().map(String::from);
     let parameter = |name| route::query(query.as_deref(), name).pop();
     match Resource::of(&path) {
-        Resource::Blob { repo, digest } if !repositories.contains(repo, digest) => error(
-            StatusCode::NOT_FOUND,
-            "BLOB_UNKNOWN",
-            "blob unknown to registry",
-        ),
+        Resource::Blob { repo, digest } if !repositories.contains(repo, digest) => {
+            error(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "blob unknown to registry")
+        }
         Resource::Upload { repo, .. } if matches!(method, Method::POST | Method::PUT) => {
             if let Some(digest) = parameter("mount")
                 && let Some(answer) = repositories.mount(repo, &digest, parameter("from").as_ref())
@@ -121,16 +105,10 @@ pub async fn separate(
         Resource::Manifest { repo, .. } if method == Method::PUT => {
             let (head, body) = request.into_parts();
             let Ok(body) = to_bytes(body, usize::MAX).await else {
-                return error(
-                    StatusCode::BAD_REQUEST,
-                    "MANIFEST_INVALID",
-                    "the body broke off",
-                );
+                return error(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", "the body broke off");
             };
             let content_type = head.headers.get(header::CONTENT_TYPE);
-            let content_type = content_type
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default();
+            let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
             match repositories.refusal(repo, content_type, &body) {
                 Some(refusal) => refusal,
                 None => next.run(Request::from_parts(head, Body::from(body))).await,

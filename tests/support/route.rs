@@ -57,34 +57,16 @@ impl<'a> Resource<'a> {
 pub fn query(query: Option<&str>, name: &str) -> Vec<String> {
     let url = format!("http://host/?{}", query.unwrap_or_default());
     let url = reqwest::Url::parse(&url).expect("a query that came over HTTP");
-    url.query_pairs()
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
-        .collect()
+    url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
 }
 
 #[test]
 fn registry_paths_are_told_apart() {
     for (path, expected) in [
         ("/v2/", Resource::Base),
-        (
-            "/v2/a/b/manifests/1",
-            Resource::Manifest {
-                repo: "a/b",
-                reference: "1",
-            },
-        ),
-        (
-            "/v2/a/blobs/sha256:0",
-            Resource::Blob {
-                repo: "a",
-                digest: "sha256:0",
-            },
-        ),
-        (
-            "/v2/a/blobs/uploads/",
-            Resource::Upload { repo: "a", id: "" },
-        ),
+        ("/v2/a/b/manifests/1", Resource::Manifest { repo: "a/b", reference: "1" }),
+        ("/v2/a/blobs/sha256:0", Resource::Blob { repo: "a", digest: "sha256:0" }),
+        ("/v2/a/blobs/uploads/", Resource::Upload { repo: "a", id: "" }),
         ("/v2/a/tags/list", Resource::Other { repo: "a" }),
         ("/v2/_catalog", Resource::Other { repo: "" }),
     ] {

@@ -71,11 +71,7 @@ impl Sample {
         });
         let manifest = serde_json::to_vec_pretty(&manifest).expect("JSON");
         let blobs = [vec![config], layers].concat();
-        Self {
-            media_type: family.manifest,
-            manifest,
-            blobs,
-        }
+        Self { media_type: family.manifest, manifest, blobs }
     }
 
     /// The manifest's media type.

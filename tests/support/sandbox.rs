@@ -25,10 +25,7 @@ impl Sandbox {
     /// An empty home; `DOCKER_CONFIG` names its `.docker`.
     pub fn new() -> Self {
         let home = TempDir::new().expect("a temporary directory");
-        let mut sandbox = Self {
-            home,
-            env: BTreeMap::new(),
-        };
+        let mut sandbox = Self { home, env: BTreeMap::new() };
         let (home, config) = (sandbox.home().to_owned(), sandbox.config_dir());
         fs::create_dir(&config).expect("a configuration directory");
         sandbox.env("HOME", home).env("DOCKER_CONFIG", config);
@@ -180,11 +177,7 @@ impl Ran {
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 output");
-        Self {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 

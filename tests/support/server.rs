@@ -67,10 +67,7 @@ impl Server {
         let address = listener.local_addr().expect("the bound address");
         let accepted = Arc::new(AtomicU64::new(0));
         let secure = tls.is_some();
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
         let counter = Arc::clone(&accepted);
@@ -82,14 +79,7 @@ impl Server {
                 }
             });
         });
-        Self {
-            address,
-            secure,
-            accepted,
-            handle,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { address, secure, accepted, handle, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Where the server listens.
@@ -119,10 +109,7 @@ impl Drop for Server {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let stopped = thread.join();
-            assert!(
-                stopped.is_ok() || std::thread::panicking(),
-                "a server panicked"
-            );
+            assert!(stopped.is_ok() || std::thread::panicking(), "a server panicked");
         }
     }
 }
@@ -134,20 +121,12 @@ async fn accept(listener: StdListener, tls: Tls, app: Router, accepted: &AtomicU
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        let connection = Connection {
-            id: accepted.fetch_add(1, Ordering::SeqCst) + 1,
-            cut: Arc::default(),
-        };
+        let connection = Connection { id: accepted.fetch_add(1, Ordering::SeqCst) + 1, cut: Arc::default() };
         tokio::spawn(converse(stream, tls.clone(), app.clone(), connection));
     }
 }
 
-async fn converse(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    app: Router,
-    connection: Connection,
-) {
+async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, app: Router, connection: Connection) {
     let cut = Arc::clone(&connection.cut);
     let talk = async {
         stream.set_nodelay(true).ok();
@@ -178,8 +157,5 @@ where
         async move { Ok::<_, Infallible>(app.oneshot(request).await.unwrap_or_else(|e| match e {})) }
     });
     // Clients that hang up in the middle are part of what is tested.
-    auto::Builder::new(TokioExecutor::new())
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-        .ok();
+    auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await.ok();
 }

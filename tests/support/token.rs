@@ -80,16 +80,11 @@ impl Issuer {
         let response = match account(&self.acl, headers) {
             Err(()) => {
                 request.status = StatusCode::UNAUTHORIZED;
-                let error =
-                    json!({"code": "UNAUTHORIZED", "message": "incorrect username or password"});
+                let error = json!({"code": "UNAUTHORIZED", "message": "incorrect username or password"});
                 json_answer(request.status, &json!({ "errors": [error] }))
             }
             Ok(account) => {
-                let wanted: Vec<Access> = request
-                    .scopes
-                    .iter()
-                    .filter_map(|s| Access::parse(s))
-                    .collect();
+                let wanted: Vec<Access> = request.scopes.iter().filter_map(|s| Access::parse(s)).collect();
                 let access = self.acl.grant(account.as_deref(), &wanted);
                 request.granted = access.iter().map(Access::scope).collect();
                 request.account = account;
@@ -147,12 +142,7 @@ impl Builder {
             .with_state(Arc::clone(&issuer))
             .layer(from_fn_with_state(script.clone(), faults::apply))
             .layer(from_fn_with_state(log.clone(), log::record));
-        TokenServer {
-            server: Server::start(Server::bind("127.0.0.1"), self.tls, app),
-            issuer,
-            log,
-            script,
-        }
+        TokenServer { server: Server::start(Server::bind("127.0.0.1"), self.tls, app), issuer, log, script }
     }
 }
 
@@ -171,11 +161,7 @@ impl TokenServer {
 
     /// A token server over plain HTTP with these accounts.
     pub fn plain(acl: Acl) -> Builder {
-        Builder {
-            tls: None,
-            acl,
-            lifetime: Duration::from_secs(300),
-        }
+        Builder { tls: None, acl, lifetime: Duration::from_secs(300) }
     }
 
     /// The URL for a challenge.
@@ -195,14 +181,9 @@ impl TokenServer {
 
     /// Makes every token given out so far invalid.
     pub fn revoke_all(&self) {
-        self.issuer
-            .tokens
-            .lock()
-            .expect("the tokens")
-            .values_mut()
-            .for_each(|token| {
-                token.dies = Instant::now();
-            });
+        self.issuer.tokens.lock().expect("the tokens").values_mut().for_each(|token| {
+            token.dies = Instant::now();
+        });
     }
 
     /// The HTTP requests.
@@ -263,26 +244,17 @@ fn now() -> String {
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
 #[test]
 fn dates_are_those_of_the_calendar() {
-    for (days, date) in [
-        (0, (1970, 1, 1)),
-        (11_016, (2000, 2, 29)),
-        (20_778, (2026, 11, 21)),
-    ] {
+    for (days, date) in [(0, (1970, 1, 1)), (11_016, (2000, 2, 29)), (20_778, (2026, 11, 21))] {
         assert_eq!(civil(days), date);
     }
 }
