@@ -1,0 +1,221 @@
+//! The real things: Debian's docker-registry, and the docker CLI.
+//!
+//! Both are optional on a developer's machine. Where one is absent the tests that need it say so and pass;
+//! with `MFST_REQUIRE_REAL=1` (as in CI) they fail instead, so that nobody mistakes silence for success.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
+
+use super::wire::{self, Target};
+
+/// The docker CLI that the recorded results come from.
+pub const DOCKER_VERSION: &str = "28.2.2";
+
+/// The one login that a registry with logins knows.
+pub const LOGIN: &str = "tester:secret";
+/// The same for the registry, as `htpasswd -B` writes it (at the lowest cost, for speed).
+const HTPASSWD: &str = "tester:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n";
+
+/// A registry that tests can fill, look into, and empty.
+///
+/// The parity suite knows only this, so that another registry can stand in for Debian's.
+pub trait Registry {
+    /// Where it is. The port has five digits, so that names of any registry are equally long.
+    fn target(&self) -> &Target;
+    /// Forgets everything.
+    fn reset(&mut self);
+    /// What it holds: `repo:tag` and `repo@digest`, each with the digest it stands for.
+    fn holdings(&self) -> BTreeMap<String, String>;
+    /// The requests so far, as `METHOD path status`.
+    fn requests(&self) -> Vec<String>;
+}
+
+/// A docker-registry 2.8 process with state of its own, stopped when dropped.
+pub struct DebianRegistry {
+    process: Child,
+    state: TempDir,
+    target: Target,
+}
+
+impl DebianRegistry {
+    /// Starts one, or says why not. With `login` it lets nobody in but [`LOGIN`].
+    pub fn available(login: bool) -> Option<Self> {
+        let Some(program) = find("docker-registry") else {
+            skip("docker-registry is not installed");
+            return None;
+        };
+        let started = (0..5).find_map(|_| Self::start(&program, login));
+        Some(started.expect("docker-registry starts within a few attempts"))
+    }
+
+    fn start(program: &Path, login: bool) -> Option<Self> {
+        let state = TempDir::new().expect("a temporary directory");
+        let host = format!("127.0.0.1:{}", free_port());
+        let authorization = login.then(|| format!("Basic {}", STANDARD.encode(LOGIN)));
+        let config = state.path().join("config.yml");
+        fs::write(state.path().join("htpasswd"), HTPASSWD).expect("write the registry's password file");
+        fs::write(&config, configuration(state.path(), &host, login)).expect("write the registry's configuration");
+        let log = File::create(state.path().join("log")).expect("create the registry's log");
+        let process = Command::new(program)
+            .arg("serve")
+            .arg(&config)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("share the log"))
+            .stderr(log)
+            .spawn()
+            .expect("docker-registry runs");
+        let mut registry = Self { process, state, target: Target { host, authorization } };
+        registry.wait().then_some(registry)
+    }
+
+    /// False when the process ended, which is what a port taken meanwhile looks like.
+    fn wait(&mut self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if wire::request(&self.target, "GET", "/v2/", &[], &[]).is_ok_and(|answer| answer.status == 200) {
+                return true;
+            }
+            if self.process.try_wait().expect("ask after the registry").is_some() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("docker-registry did not answer within 20 seconds");
+    }
+
+    fn repositories(&self) -> PathBuf {
+        self.state.path().join("data/docker/registry/v2/repositories")
+    }
+}
+
+impl Drop for DebianRegistry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Registry for DebianRegistry {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// It keeps nothing in memory (no cache is configured), so emptying its directory is enough.
+    fn reset(&mut self) {
+        let data = self.state.path().join("data/docker");
+        if data.exists() {
+            fs::remove_dir_all(data).expect("empty the registry");
+        }
+    }
+
+    fn holdings(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        collect(&self.repositories(), "", &mut found);
+        found
+    }
+
+    fn requests(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.state.path().join("log")).unwrap_or_default();
+        log.lines().filter_map(access).collect()
+    }
+}
+
+/// Reads the registry's directory: it says what is there, where its API would only list tags.
+fn collect(directory: &Path, repo: &str, found: &mut BTreeMap<String, String>) {
+    for name in names(directory) {
+        if name == "_manifests" {
+            for tag in names(&directory.join("_manifests/tags")) {
+                let link = directory.join("_manifests/tags").join(&tag).join("current/link");
+                if let Ok(digest) = fs::read_to_string(link) {
+                    found.insert(format!("{repo}:{tag}"), digest);
+                }
+            }
+            for hex in names(&directory.join("_manifests/revisions/sha256")) {
+                if directory.join("_manifests/revisions/sha256").join(&hex).join("link").exists() {
+                    found.insert(format!("{repo}@sha256:{hex}"), format!("sha256:{hex}"));
+                }
+            }
+        } else if !name.starts_with('_') {
+            let inner = if repo.is_empty() { name.clone() } else { format!("{repo}/{name}") };
+            collect(&directory.join(&name), &inner, found);
+        }
+    }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+}
+
+/// Takes `METHOD path status` out of a line in the common log format.
+fn access(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("] \"")?;
+    let (request, rest) = rest.split_once('"')?;
+    let mut words = request.split(' ');
+    let status = rest.split_whitespace().next()?;
+    Some(format!("{} {} {status}", words.next()?, words.next()?))
+}
+
+fn configuration(state: &Path, host: &str, login: bool) -> String {
+    let path = state.join("htpasswd");
+    let auth = format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", path.display());
+    let auth = if login { auth } else { String::new() };
+    format!(
+        "version: 0.1\n\
+         log:\n  level: error\n\
+         storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n  \
+         maintenance:\n    uploadpurging:\n      enabled: false\n\
+         http:\n  addr: {host}\n  secret: not-a-secret\n\
+         validation:\n  manifests:\n    urls:\n      allow:\n        - ^https?://\n\
+         {auth}",
+        state.join("data").display()
+    )
+}
+
+/// A port nobody listens on, with five digits.
+fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
+        if port >= 10_000 {
+            return port;
+        }
+    }
+}
+
+/// The docker CLI, if the version on PATH is the one that counts.
+pub fn docker() -> Option<PathBuf> {
+    let Some(program) = find("docker") else {
+        skip("the docker CLI is not installed");
+        return None;
+    };
+    let version = Command::new(&program).arg("--version").output().expect("docker runs");
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    if version.contains(&format!(" {DOCKER_VERSION},")) {
+        return Some(program);
+    }
+    skip(&format!("the docker CLI is {}, not {DOCKER_VERSION}", version.trim()));
+    None
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
+}
+
+/// Says why something is left out, or fails where leaving out is not allowed.
+pub fn skip(reason: &str) {
+    assert!(env::var_os("MFST_REQUIRE_REAL").is_none_or(|value| value != "1"), "MFST_REQUIRE_REAL=1, but {reason}");
+    eprintln!("skipped: {reason}");
+}
