@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use crate::scenario::{Given, Scenario, Step, Tool};
 use crate::seeds::{self, Images};
 use crate::support::debian::Registry;
-use crate::support::wire;
 use crate::support::images::digest;
+use crate::support::wire;
 
 /// One file of the store, or a directory (which has no text).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

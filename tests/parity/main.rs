@@ -6,6 +6,8 @@
 //! - `MFST_ONLY=text` runs only the scenarios whose name contains the text.
 //! - `MFST_BIN=path` tests another binary than the one just built.
 //! - `MFST_SEED=n`, `MFST_SEQUENCES=n` choose the random sequences.
+#![allow(unreachable_pub, reason = "nobody can reach into a test")]
+#![allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says why and stops")]
 
 mod compare;
 mod dice;

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::scenario::{Scenario, Seed};
 use crate::support::debian::Registry;
-use crate::support::wire;
 use crate::support::images::{self, Child, Image, Kind, Platform, Recipe};
 use crate::support::json::Look;
+use crate::support::wire;
 
 /// All images of a scenario by name.
 pub type Images = BTreeMap<String, Image>;
