@@ -250,7 +250,7 @@ impl Place {
         for found in fs::read_dir(directory).expect("list a directory") {
             let found = found.expect("list a directory");
             let path = format!("{prefix}{}", self.plain(found.file_name().as_encoded_bytes()));
-            if path == "manifests/.mfst" {
+            if path.ends_with("manifests/.mfst") {
                 continue;
             }
             let metadata = found.metadata().expect("ask after a file");

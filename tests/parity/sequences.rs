@@ -1,7 +1,7 @@
 //! Random command sequences: what nobody thought of writing down as a scenario.
 //!
 //! The universe is small, so that commands meet each other's traces. Everything in which mfst differs from docker
-//! on purpose is left out: creates that fail half-way, pairs of os and architecture that docker does not know.
+//! on purpose is left out: lists as sources, creates that fail half-way, pairs of os and architecture that docker does not know.
 
 use std::env;
 
@@ -36,7 +36,7 @@ const REFERENCES: [&str; 9] = [
     "{R}/app:a@{digest:app:a}",
 ];
 
-const LISTS: [&str; 4] = ["{R}/app:list", "{R}/new/list:1.0", "{R}/other", "{R}/app:a"];
+const LISTS: [&str; 4] = ["{R}/app:list", "{R}/new/list:1.0", "{R}/other", "{R}/app:all"];
 
 const PAIRS: [&str; 6] = [
     "--os linux --arch arm64",
