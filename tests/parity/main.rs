@@ -5,6 +5,7 @@
 //! - `MFST_REQUIRE_REAL=1` makes a missing docker or docker-registry a failure.
 //! - `MFST_ONLY=text` runs only the scenarios whose name contains the text.
 //! - `MFST_BIN=path` tests another binary than the one just built.
+//! - `MFST_REGISTRY=embedded` uses the embedded registry even where docker-registry is present.
 //! - `MFST_SEED=n`, `MFST_SEQUENCES=n` choose the random sequences.
 #![allow(unreachable_pub, reason = "nobody can reach into a test")]
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says why and stops")]
@@ -18,15 +19,9 @@ mod run;
 mod scenario;
 mod seeds;
 mod sequences;
-#[path = "../support"]
-mod support {
-    #![allow(dead_code, reason = "the support modules offer more than this binary uses")]
-
-    pub mod debian;
-    pub mod images;
-    pub mod json;
-    pub mod wire;
-}
+mod stand_in;
+#[path = "../support/mod.rs"]
+mod support;
 
 use run::{file, file_in_turns};
 

@@ -89,6 +89,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// Whether the registry wants to know who asks.
     pub login: bool,
+    /// Whether only docker-registry can do this; the embedded registry refuses it.
+    pub debian: bool,
 }
 
 impl Scenario {
@@ -162,6 +164,7 @@ impl<'a> Reader<'a> {
                 scenario.seeds.push(Seed { name, words, index: word == "index", pushed: word != "define" });
             }
             "login" => scenario.login = true,
+            "docker-registry" => scenario.debian = true,
             "delete" => scenario.deleted.push(rest.to_owned()),
             "file" => {
                 let (path, content) = rest.split_once(' ').unwrap_or((rest, ""));

@@ -8,11 +8,14 @@
 
 pub mod acl;
 pub mod certs;
+pub mod debian;
 pub mod embedded;
 pub mod faults;
 pub mod gate;
 pub mod glob;
 pub mod http;
+pub mod images;
+pub mod json;
 pub mod log;
 pub mod repositories;
 pub mod route;
@@ -20,3 +23,4 @@ pub mod sample;
 pub mod sandbox;
 pub mod server;
 pub mod token;
+pub mod wire;
