@@ -161,3 +161,21 @@ fn list(store: Option<&Store>) -> String {
 fn both(docker: &str, mine: &str) -> String {
     format!("--- docker\n{docker}\n--- mfst\n{mine}\n---")
 }
+
+#[test]
+fn hints_and_warnings_may_follow_dockers_lines() {
+    assert!(stderr_follows("a\n", "a\n"));
+    assert!(stderr_follows("a\n", "a\nhint: b\nwarning: c\n"));
+    assert!(stderr_follows("", "warning: c\n"));
+    assert!(!stderr_follows("a\n", ""));
+    assert!(!stderr_follows("a\n", "hint: b\na\n"));
+    assert!(!stderr_follows("a\n", "a\nb\n"));
+    assert!(!stderr_follows("", "b\n"));
+}
+
+#[test]
+fn documents_leave_digests_and_sizes_open() {
+    assert_eq!(open("   \"size\": 12,"), "   \"size\": *");
+    assert_eq!(open("x@sha256:00ff with digest: sha256:ab"), "x@* with digest: *");
+    assert_eq!(open("   \"os\": \"linux\","), "   \"os\": \"linux\"");
+}

@@ -100,6 +100,7 @@ impl Lane {
                 Cast::Turns(mfst_first) => (number % 2 == 0) != mfst_first,
             };
             let mut done = place.run(&self.command(docker, step, &place, &images));
+            self.registry.holdings();
             let after = place.store();
             if after != store {
                 done.store = Some(after.clone());
@@ -141,7 +142,7 @@ impl Lane {
         words
     }
 
-    fn reached(&self, before: &BTreeMap<String, String>) -> BTreeMap<String, Reached> {
+    fn reached(&mut self, before: &BTreeMap<String, String>) -> BTreeMap<String, Reached> {
         let mut reached = BTreeMap::new();
         for (name, held) in self.registry.holdings() {
             if before.get(&name) == Some(&held) {

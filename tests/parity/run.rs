@@ -116,3 +116,19 @@ fn lane(docker: Option<&PathBuf>, login: bool) -> Side {
 fn wanted(name: &str) -> bool {
     env::var("MFST_ONLY").map_or(true, |text| name.contains(&text))
 }
+
+/// The suite is to stay as broad as it was promised to be.
+#[test]
+fn breadth() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/scenarios");
+    let files = std::fs::read_dir(directory).expect("list the scenarios").map(|file| file.expect("a file").path());
+    let texts = files.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    let all: Vec<Scenario> = texts.flat_map(|path| scenario::read(&path)).collect();
+    assert!(all.len() >= 150, "only {} scenarios", all.len());
+    let differences = all.iter().flat_map(|scenario| &scenario.steps).filter_map(|step| step.difference.as_ref());
+    let ids: std::collections::BTreeSet<&str> = differences.map(|difference| difference.id.as_str()).collect();
+    for id in ["D2", "D4", "D5", "D6", "D10", "D11", "D12", "D17"] {
+        assert!(ids.contains(id), "no scenario shows {id}");
+    }
+    println!("{} scenarios, {} steps", all.len(), all.iter().map(|scenario| scenario.steps.len()).sum::<usize>());
+}

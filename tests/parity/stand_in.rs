@@ -16,6 +16,8 @@ pub struct StandIn {
     registry: Embedded,
     target: Target,
     login: bool,
+    /// What was there when somebody looked, under its digest: the log does not tell digests.
+    seen: BTreeMap<String, String>,
 }
 
 impl StandIn {
@@ -31,7 +33,7 @@ impl StandIn {
         let registry = registry.expect("a port of five digits");
         let authorization = login.then(|| format!("Basic {}", STANDARD.encode(LOGIN)));
         let target = Target { host: registry.host(), authorization };
-        Self { registry, target, login }
+        Self { registry, target, login, seen: BTreeMap::new() }
     }
 }
 
@@ -45,21 +47,23 @@ impl Registry for StandIn {
     }
 
     /// All that was ever put there and still is. What was deleted by digest is gone under its tags, too.
-    fn holdings(&self) -> BTreeMap<String, String> {
+    fn holdings(&mut self) -> BTreeMap<String, String> {
         let put: BTreeSet<String> = self.registry.log().lines().iter().filter_map(|line| put_manifest(line)).collect();
         let mut found = BTreeMap::new();
         for path in put {
             let (repo, reference) = path.split_once(' ').expect("a repository and a reference");
             let Some((_, bytes)) = self.registry.manifest(repo, reference) else { continue };
             let held = digest(&bytes);
-            if self.registry.manifest(repo, &held).is_none() {
-                continue;
-            }
             if !reference.contains(':') {
                 found.insert(format!("{repo}:{reference}"), held.clone());
             }
-            found.insert(format!("{repo}@{held}"), held);
+            self.seen.insert(format!("{repo}@{held}"), held);
         }
+        found.extend(self.seen.clone());
+        found.retain(|name, held| {
+            let (repo, _) = name.split_once([':', '@']).expect("a repository and a reference");
+            self.registry.manifest(repo, held).is_some()
+        });
         found
     }
 

@@ -35,7 +35,9 @@ pub trait Registry {
     /// Forgets everything.
     fn reset(&mut self);
     /// What it holds: `repo:tag` and `repo@digest`, each with the digest it stands for.
-    fn holdings(&self) -> BTreeMap<String, String>;
+    ///
+    /// A registry in memory may only know what it is asked after while it is tagged: ask after every change.
+    fn holdings(&mut self) -> BTreeMap<String, String>;
     /// The requests so far, as `METHOD path status`.
     fn requests(&self) -> Vec<String>;
 }
@@ -119,7 +121,7 @@ impl Registry for DebianRegistry {
         }
     }
 
-    fn holdings(&self) -> BTreeMap<String, String> {
+    fn holdings(&mut self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         collect(&self.repositories(), "", &mut found);
         found
