@@ -5,6 +5,8 @@
 //! `--registry HOST:PORT` takes a registry that is already running on loopback
 //! instead, reached over plain HTTP.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a demo is what it prints")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

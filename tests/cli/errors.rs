@@ -87,12 +87,28 @@ fn d5_only_a_real_not_found_is_no_such_manifest() {
 }
 
 #[test]
-fn d5_a_not_found_in_any_form_is_no_such_manifest() {
-    for body in ["404 page not found", "", "<html>", r#"{"errors":[]}"#] {
+fn d5_a_not_found_in_the_words_of_any_registry_is_no_such_manifest() {
+    for body in [
+        "",
+        r#"{"errors":[]}"#,
+        r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#,
+        r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"OCI index found"}]}"#,
+        r#"{"errors":[{"code":"UNKNOWN","message":"artifact t/app:amd64 not found"}]}"#,
+    ] {
         let scene = Scene::new();
         scene.registry.fault(Fault::on("GET", "/manifests/amd64").always().answer(404, body));
         let said = scene.refused("inspect @t/app:amd64");
         assert_eq!(first(&said), scene.expand("no such manifest: @t/app:amd64"));
+    }
+}
+
+#[test]
+fn d5_a_web_servers_not_found_says_nothing_about_manifests() {
+    for body in ["404 page not found", "<html><title>Not here</title></html>"] {
+        let scene = Scene::new();
+        scene.registry.fault(Fault::on("GET", "/manifests/amd64").always().answer(404, body));
+        let said = scene.refused("inspect @t/app:amd64");
+        tells(&said, &["GET", "/v2/t/app/manifests/amd64", "404"]);
     }
 }
 

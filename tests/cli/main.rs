@@ -2,6 +2,12 @@
 //! environment, a home directory and a registry. What is said about docker was
 //! observed with docker 28.2.2; D1, D2, … are the deliberate differences.
 
+#![allow(
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test fails by panicking, and its helpers are nobody's interface"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -5,6 +5,7 @@
 //! Everything binds to loopback on a port of its own and keeps its files in
 //! temporary directories, so tests run at once and beside each other.
 #![allow(dead_code, unreachable_pub, reason = "each binary that includes this module uses a part of it")]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod acl;
 pub mod certs;
