@@ -33,7 +33,13 @@ pub async fn images(registry: &Registry, references: &[Reference]) -> anyhow::Re
 }
 
 async fn fetch(registry: &Registry, reference: &Reference) -> anyhow::Result<ImageManifest> {
-    let fetched = registry.manifest(reference).await?;
+    let fetched = match registry.manifest(reference).await {
+        // That it is a list is the better reason, whichever list it is.
+        Err(RegistryError::ManifestDigest { is_list: true, .. }) => {
+            return Err(ResolveError::IsList(reference.clone()).into());
+        }
+        fetched => fetched?,
+    };
     match parse(&fetched.content_type, &fetched.bytes)? {
         Document::Image(manifest) => image(registry, reference, fetched, manifest).await,
         Document::Index(_) => Err(ResolveError::IsList(reference.clone()).into()),

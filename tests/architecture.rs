@@ -1,5 +1,7 @@
 //! Holds the modules to the map in `src/lib.rs`: who may use whom, and who may touch what.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

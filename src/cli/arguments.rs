@@ -184,7 +184,9 @@ impl Verb {
                 let mut names = counted("inspect", "at least 1 and at most 2 arguments", words.names, 1..=2)?;
                 let name = names.pop().unwrap_or_default();
                 let (verbose, insecure) = (words.verbose, words.insecure);
-                Command::Inspect(inspect::Options { list: names.pop(), name, verbose, insecure })
+                // docker takes an empty name of the list for none.
+                let list = names.pop().filter(|list| !list.is_empty());
+                Command::Inspect(inspect::Options { list, name, verbose, insecure })
             }
             Self::Push(words) => {
                 let list = counted("push", "1 argument", words.names, 1..=1)?.pop().unwrap_or_default();
@@ -302,6 +304,8 @@ mod tests {
             ("mfst create a", "mfst: 'mfst create' requires at least 2 arguments", 1),
             ("mfst inspect a b c", "mfst: 'mfst inspect' requires at least 1 and at most 2 arguments", 1),
             ("mfst push", "mfst: 'mfst push' requires 1 argument", 1),
+            ("mfst bogus a --flag", "unknown flag: --flag", 125),
+            ("mfst inspect -v= a", "unknown shorthand flag: '=' in -=", 125),
             ("mfst bogus", "mfst: unknown command: mfst bogus", 1),
             ("mfst -l bogus rm a", "Unable to parse logging level: bogus", 1),
         ] {

@@ -59,18 +59,32 @@ impl UsageError {
                 let flag = flag.split([' ', '=', '[']).next().unwrap_or_default();
                 Self { message: format!("flag needs an argument: {flag}"), command, exit_code: 125 }
             }
+            ErrorKind::ValueValidation if words.iter().any(is_empty_shorthand) => {
+                // pflag takes `-v=` for the flags `v` and `=`.
+                Self { message: "unknown shorthand flag: '=' in -=".to_owned(), command, exit_code: 125 }
+            }
             ErrorKind::ValueValidation => {
                 let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
                 let flag = with_shorthand(root, &command, &flag);
                 Self::flag_value(&command, &flag, &text(ContextKind::InvalidValue), &reason)
             }
             ErrorKind::InvalidSubcommand => {
+                // docker reads the flags behind an unknown command before it looks at the command.
+                if let Some(flag) = words.iter().map(|word| word.to_string_lossy()).find(|word| word.starts_with("--"))
+                {
+                    return Self { message: unknown_flag(&flag, words), command, exit_code: 125 };
+                }
                 let name = text(ContextKind::InvalidSubcommand);
                 Self { message: format!("mfst: unknown command: mfst {name}"), command, exit_code: 1 }
             }
             _ => Self { message: error.to_string().trim_end().to_owned(), command: String::new(), exit_code: 1 },
         }
     }
+}
+
+fn is_empty_shorthand(word: &OsString) -> bool {
+    let word = word.to_string_lossy();
+    word.len() == 3 && !word.starts_with("--") && word.starts_with('-') && word.ends_with('=')
 }
 
 fn full_name(command: &str) -> String {

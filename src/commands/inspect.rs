@@ -77,7 +77,7 @@ async fn show_index_in_full(
     index: Index,
 ) -> anyhow::Result<String> {
     let children = resolve::children(registry, reference, index).await?;
-    for child in children.iter().filter(|child| child.payload.is_none()) {
+    for child in children.iter().filter(|child| child.payload().is_err()) {
         app.log.warn(format_args!("{} is in the list, but there is no image behind it", child.reference));
     }
     show_records(&children)

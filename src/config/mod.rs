@@ -44,14 +44,22 @@ impl Config {
         let path = directory.join("config.json");
         match fs::read(&path) {
             Ok(bytes) => Self::parse(&bytes).unwrap_or_else(|error| {
+                // docker reads a stream here, which ends in other words than a text.
+                let error = error.to_string().replace("unexpected end of JSON input", "unexpected EOF");
                 log.as_docker(format_args!("WARNING: Error parsing config file ({}): {error}", path.display()));
                 Self::default()
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
             Err(error) => {
+                let shown = path.display();
                 let reason = error.to_string().to_lowercase();
                 let reason = reason.split(" (os error").next().unwrap_or_default();
-                log.as_docker(format_args!("WARNING: Error loading config file: open {}: {reason}", path.display()));
+                log.as_docker(match error.kind() {
+                    io::ErrorKind::IsADirectory => {
+                        format!("WARNING: Error parsing config file ({shown}): read {shown}: {reason}")
+                    }
+                    _ => format!("WARNING: Error loading config file: open {shown}: {reason}"),
+                });
                 Self::default()
             }
         }
@@ -62,7 +70,7 @@ impl Config {
             return Ok(Self::default());
         }
         let text = String::from_utf8_lossy(bytes);
-        let object = Object::parse(&text, "ConfigFile")?;
+        let object = Object::parse(&text, "configfile.ConfigFile")?;
         Self::check_types(&object)?;
         Ok(Self { auths: Auths::read(&object)? })
     }

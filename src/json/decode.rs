@@ -26,7 +26,7 @@ fn place(field: &str) -> String {
 }
 
 /// Checks that the text is one JSON value and nothing else.
-pub fn check(json: &[u8]) -> Result<(), Error> {
+fn check(json: &[u8]) -> Result<(), Error> {
     let mut scanner = Scanner::new();
     for &byte in json {
         scanner.step(byte)?;
@@ -128,12 +128,13 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The elements of a JSON array, each as it stands; none if the text is something else.
-#[must_use]
-pub fn array(json: &str) -> Option<Vec<&str>> {
-    elements(json)
+/// A JSON text that is one string.
+pub fn string(json: &str) -> Result<String, Error> {
+    let wrong = |_| TypeError { found: kind(json), field: String::new(), wanted: "string" };
+    Ok(serde_json::from_str(json).map_err(wrong)?)
 }
 
+/// The elements of a JSON array, each as it stands; none if the text is something else.
 fn elements(json: &str) -> Option<Vec<&str>> {
     let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
     Some(values.into_iter().map(RawValue::get).collect())

@@ -86,6 +86,10 @@ impl Image {
         if kind == ImageKind::Oci && object.raw("manifests").is_some() {
             return Err(ManifestError::IndexAsImage);
         }
+        object.integer("schemaVersion")?;
+        if kind == ImageKind::Oci {
+            object.string_map("annotations")?;
+        }
         let image = Self {
             kind,
             config: object
@@ -124,6 +128,7 @@ impl Index {
         if is_oci && (object.raw("config").is_some() || object.raw("layers").is_some()) {
             return Err(ManifestError::ImageAsIndex);
         }
+        object.integer("schemaVersion")?;
         let mut manifests = descriptors(&object, "manifests")?;
         for descriptor in &mut manifests {
             descriptor.platform.get_or_insert_with(Platform::default);

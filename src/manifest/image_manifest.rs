@@ -21,6 +21,14 @@ pub enum EntryError {
     /// The reference inside is not one.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// The reference inside is no text.
+    #[error("invalid named reference bytes: {json}: {error}")]
+    ReferenceBytes {
+        /// What stands in its place.
+        json: String,
+        /// What is wrong with it.
+        error: json::Error,
+    },
     /// There is no reference inside.
     #[error("the entry names no image")]
     NoReference,
@@ -46,8 +54,10 @@ pub struct ImageManifest {
     pub descriptor: Descriptor,
     /// The manifest as the registry sent it; empty in entries that older versions of docker wrote.
     pub raw: Vec<u8>,
-    /// The manifest as the store holds it; a stored entry may lack it.
-    pub payload: Option<Payload>,
+    /// The manifest as the store holds it. A stored entry may lack it, or have docker's form of one and OCI's.
+    payloads: Vec<Payload>,
+    /// Whether the entry names no image; its reference is then the one it was asked for by.
+    is_unnamed: bool,
     /// Whether the entry came in the oldest form, with `Digest` and `Platform` at its top level.
     is_oldest_form: bool,
 }
@@ -72,37 +82,50 @@ impl ImageManifest {
     /// An image just fetched.
     #[must_use]
     pub fn new(reference: Reference, descriptor: Descriptor, image: Image, raw: Vec<u8>) -> Self {
-        let payload = Some(Payload { image, json: raw.clone() });
-        Self { reference, descriptor, raw, payload, is_oldest_form: false }
+        let payloads = vec![Payload { image, json: raw.clone() }];
+        Self { reference, descriptor, raw, payloads, is_unnamed: false, is_oldest_form: false }
     }
 
     /// An entry of a list whose manifest is not at hand.
     #[must_use]
     pub fn without_payload(reference: Reference, descriptor: Descriptor) -> Self {
-        Self { reference, descriptor, raw: Vec::new(), payload: None, is_oldest_form: false }
+        let (raw, payloads) = (Vec::new(), Vec::new());
+        Self { reference, descriptor, raw, payloads, is_unnamed: false, is_oldest_form: false }
     }
 
-    /// Reads a stored entry in any form that docker has written.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, EntryError> {
+    /// Replaces the manifest by one just fetched.
+    pub fn set_payload(&mut self, payload: Payload) {
+        self.descriptor.size = i64::try_from(payload.json.len()).unwrap_or(i64::MAX);
+        self.raw.clone_from(&payload.json);
+        self.payloads = vec![payload];
+        self.is_oldest_form = false;
+    }
+
+    /// Reads a stored entry in any form that docker has written. An entry that names no image is taken for `fallback`
+    /// if there is one.
+    pub fn from_json(bytes: &[u8], fallback: Option<&Reference>) -> Result<Self, EntryError> {
         let text = String::from_utf8_lossy(bytes);
         let object = Object::parse(&text, "ImageManifest")?;
-        let name = object.raw("Ref").map(|_| object.string("Ref")).transpose()?.ok_or(EntryError::NoReference)?;
-        let payload = [("SchemaV2Manifest", ImageKind::Docker), ("OCIManifest", ImageKind::Oci)]
+        let name = object.raw("Ref").map(read_name).transpose()?;
+        let is_unnamed = name.is_none();
+        let payloads: Result<Vec<_>, _> = [("SchemaV2Manifest", ImageKind::Docker), ("OCIManifest", ImageKind::Oci)]
             .into_iter()
-            .find_map(|(field, kind)| object.raw(field).map(|json| Payload::read(kind, json.as_bytes())))
-            .transpose()?;
+            .filter_map(|(field, kind)| object.raw(field).map(|json| Payload::read(kind, json.as_bytes())))
+            .collect();
+        let platform = object.object("Platform", "manifestlist.PlatformSpec")?;
+        let platform = platform.as_ref().map(Platform::read).transpose()?;
         let descriptor = object.object("Descriptor", "v1.Descriptor")?;
         let mut entry = Self {
-            reference: Reference::parse_canonical(&name)?,
+            reference: name.or_else(|| fallback.cloned()).ok_or(EntryError::NoReference)?,
             descriptor: descriptor.as_ref().map(Descriptor::read).transpose()?.unwrap_or_default(),
             raw: object.bytes("Raw")?,
-            payload,
+            payloads: payloads?,
+            is_unnamed,
             is_oldest_form: false,
         };
         let digest = object.string("Digest")?;
         if !digest.is_empty() {
-            let platform = object.object("Platform", "manifestlist.PlatformSpec")?;
-            entry.take_oldest_form(digest, platform.as_ref().map(Platform::read).transpose()?)?;
+            entry.take_oldest_form(digest, platform)?;
         }
         Ok(entry)
     }
@@ -122,7 +145,7 @@ impl ImageManifest {
 
     /// In an entry of the oldest form, whether the manifest has the digest that the entry names.
     pub fn check_oldest_form(&self) -> Result<(), DigestMismatch> {
-        let Some(payload) = self.payload.as_ref().filter(|_| self.is_oldest_form) else { return Ok(()) };
+        let Some(payload) = self.payloads.first().filter(|_| self.is_oldest_form) else { return Ok(()) };
         let actual = Digest::of(&payload.json);
         if actual.as_str() == self.descriptor.digest {
             return Ok(());
@@ -132,7 +155,7 @@ impl ImageManifest {
 
     /// The manifest inside.
     pub fn payload(&self) -> Result<&Payload, EntryError> {
-        self.payload.as_ref().ok_or_else(|| EntryError::NoPayload(self.reference.clone()))
+        self.payloads.first().ok_or_else(|| EntryError::NoPayload(self.reference.clone()))
     }
 
     /// The manifest's bytes as they were in the registry: the raw bytes where the entry has them, else the stored
@@ -143,7 +166,7 @@ impl ImageManifest {
         if !self.raw.is_empty() {
             return Some(self.raw.clone());
         }
-        let payload = self.payload.as_ref()?;
+        let payload = self.payloads.first()?;
         let width = match payload.image.kind {
             ImageKind::Docker => "   ",
             ImageKind::Oci => "  ",
@@ -161,11 +184,11 @@ impl ImageManifest {
     #[must_use]
     pub fn to_record(&self) -> impl Serialize + '_ {
         let embedded = |kind| {
-            let payload = self.payload.as_ref().filter(|payload| payload.image.kind == kind)?;
+            let payload = self.payloads.iter().find(|payload| payload.image.kind == kind)?;
             RawValue::from_string(String::from_utf8_lossy(&compact(&payload.json).ok()?).into_owned()).ok()
         };
         Record {
-            reference: self.reference.to_string(),
+            reference: (!self.is_unnamed).then(|| self.reference.to_string()),
             descriptor: &self.descriptor,
             raw: &self.raw,
             docker: embedded(ImageKind::Docker),
@@ -174,11 +197,17 @@ impl ImageManifest {
     }
 }
 
+/// A reference inside an entry (docker/cli `SerializableNamed`).
+fn read_name(json: &str) -> Result<Reference, EntryError> {
+    let name = json::string(json).map_err(|error| EntryError::ReferenceBytes { json: json.to_owned(), error })?;
+    Ok(Reference::parse_canonical(&name)?)
+}
+
 /// The fields of an entry, named and ordered as in docker's Go struct.
 #[derive(Serialize)]
 struct Record<'a> {
     #[serde(rename = "Ref")]
-    reference: String,
+    reference: Option<String>,
     #[serde(rename = "Descriptor")]
     descriptor: &'a Descriptor,
     #[serde(rename = "Raw", skip_serializing_if = "<[u8]>::is_empty", serialize_with = "base64")]
@@ -208,7 +237,7 @@ mod tests {
                 "ewogICJjb25maWciOiB7ImRpZ2VzdCI6ICI8Jj4ifQp9Cg=="
             )
         );
-        let again = ImageManifest::from_json(json.as_bytes()).unwrap();
+        let again = ImageManifest::from_json(json.as_bytes(), None).unwrap();
         assert_eq!(again.to_json(), json.as_bytes());
         assert_eq!(again.bytes().unwrap(), raw);
     }
@@ -221,7 +250,7 @@ mod tests {
             let json = format!(
                 r#"{{"Ref":"h.io/a:1","Digest":"{digest}","SchemaV2Manifest":{manifest},"Platform":{{"os":"linux","architecture":"arm"}}}}"#
             );
-            ImageManifest::from_json(json.as_bytes()).unwrap()
+            ImageManifest::from_json(json.as_bytes(), None).unwrap()
         };
         let good = entry(digest.as_str());
         assert!(good.check_oldest_form().is_ok());
@@ -233,7 +262,7 @@ mod tests {
 
     #[test]
     fn broken_entries_say_what_is_wrong_as_docker_does() {
-        let message = |json: &str| ImageManifest::from_json(json.as_bytes()).unwrap_err().to_string();
+        let message = |json: &str| ImageManifest::from_json(json.as_bytes(), None).unwrap_err().to_string();
         assert_eq!(message(""), "unexpected end of JSON input");
         assert_eq!(message("hello"), "invalid character 'h' looking for beginning of value");
         assert_eq!(message(r#"{"Ref":"ubuntu"}"#), "repository name must be canonical");

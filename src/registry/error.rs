@@ -49,8 +49,13 @@ pub enum RegistryError {
         reason: &'static str,
     },
     /// The manifest is not what was asked for.
-    #[error("manifest verification failed for digest {0}")]
-    ManifestDigest(Digest),
+    #[error("manifest verification failed for digest {digest}")]
+    ManifestDigest {
+        /// What was asked for.
+        digest: Digest,
+        /// Whether a manifest list came instead.
+        is_list: bool,
+    },
     /// The config is not what the manifest says.
     #[error("image config verification failed for digest {0}")]
     ConfigDigest(Digest),

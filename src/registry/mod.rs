@@ -16,7 +16,7 @@ pub use scope::{Scope, ScopeSet};
 use crate::config::Auths;
 use crate::digest::Digest;
 use crate::log::Log;
-use crate::manifest::ACCEPT;
+use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
 use crate::reference::Reference;
 use crate::transport::{Method, Request, Response, Transport, Url, display_url};
 use endpoint::Endpoint;
@@ -90,10 +90,11 @@ impl Registry {
             let missing = refusal.is_not_found();
             return Err(if missing { RegistryError::NotFound(reference.clone()) } else { refusal.into() });
         }
-        if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
-            return Err(RegistryError::ManifestDigest(digest.clone()));
-        }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
+        if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
+            let is_list = is_list(&content_type);
+            return Err(RegistryError::ManifestDigest { digest: digest.clone(), is_list });
+        }
         Ok(Fetched { content_type, digest: Digest::of(&response.body), bytes: response.body })
     }
 
@@ -190,6 +191,10 @@ impl Registry {
         let new = || Arc::new(Host::new(Endpoint::new(reference.domain(), self.insecure), login.cloned()));
         Arc::clone(hosts.entry(key).or_insert_with(new))
     }
+}
+
+fn is_list(content_type: &str) -> bool {
+    [DOCKER_LIST, OCI_INDEX].iter().any(|list| content_type.starts_with(list))
 }
 
 fn refusal(method: &str, url: &Url, response: &Response, host: &Host) -> Refusal {

@@ -65,7 +65,7 @@ impl Store {
         let directory = self.directory(list);
         self.names().check(list, &directory)?;
         let path = directory.join(file_name(image));
-        let entry = read_entry(&path)?.ok_or_else(|| StoreError::NotFound(image.clone()))?;
+        let entry = read_entry(&path, Some(image))?.ok_or_else(|| StoreError::NotFound(image.clone()))?;
         check_oldest_form(&entry, &path)?;
         if entry.reference != *image && file_name(&entry.reference) == file_name(image) {
             return Err(StoreError::ImageNameTaken { wanted: image.clone(), holder: entry.reference, path });
@@ -90,7 +90,7 @@ impl Store {
         let names = entry_names(&directory)?.ok_or_else(|| StoreError::NotFound(list.clone()))?;
         let read = |name: &String| {
             let path = directory.join(name);
-            read_entry(&path)?.ok_or_else(|| StoreError::NotFound(list.clone()))
+            read_entry(&path, None)?.ok_or_else(|| StoreError::NotFound(list.clone()))
         };
         names.iter().map(read).collect()
     }
@@ -124,10 +124,14 @@ impl Store {
 
     /// Removes a list without looking at its entries, so that broken ones can be removed too.
     pub fn remove(&self, list: &Reference) -> Result<(), StoreError> {
+        let directory = self.directory(list);
         if !self.has(list)? {
             return Err(StoreError::NotFound(list.clone()));
         }
-        Transaction::begin(&self.root)?.remove(&self.directory(list))?;
+        if !directory.is_dir() {
+            return Err(StoreError::io("open", &directory, io::ErrorKind::NotADirectory.into()));
+        }
+        Transaction::begin(&self.root)?.remove(&directory)?;
         self.names().forget(list);
         Ok(())
     }
@@ -147,7 +151,7 @@ impl Store {
             let path = self.directory(list).join(&name);
             let earlier = images[..position].iter().map(|earlier| earlier.reference.clone());
             // An unreadable entry is about to be replaced; it holds no name to protect.
-            let stored = read_entry(&path).ok().flatten().map(|entry| entry.reference);
+            let stored = read_entry(&path, Some(&image.reference)).ok().flatten().map(|entry| entry.reference);
             for holder in earlier.chain(stored) {
                 if holder != image.reference && file_name(&holder) == name {
                     return Err(StoreError::ImageNameTaken { wanted: image.reference.clone(), holder, path });
@@ -175,7 +179,7 @@ fn entry_names(directory: &Path) -> Result<Option<Vec<String>>, StoreError> {
     Ok(Some(names))
 }
 
-fn read_entry(path: &Path) -> Result<Option<ImageManifest>, StoreError> {
+fn read_entry(path: &Path, fallback: Option<&Reference>) -> Result<Option<ImageManifest>, StoreError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -184,7 +188,7 @@ fn read_entry(path: &Path) -> Result<Option<ImageManifest>, StoreError> {
             return Err(StoreError::io(operation, path, error));
         }
     };
-    let entry = ImageManifest::from_json(&bytes);
+    let entry = ImageManifest::from_json(&bytes, fallback);
     entry.map(Some).map_err(|error| StoreError::BrokenEntry { path: path.to_owned(), error })
 }
 

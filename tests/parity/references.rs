@@ -51,7 +51,7 @@ fn references() {
             Some(theirs) if *theirs != mine[reference] => {
                 wrong.push(format!("{reference:?}:\n  docker: {theirs}\n  mfst:   {}", mine[reference]));
             }
-            None => debian::skip(&format!("{reference:?} is not recorded")),
+            None => debian::skip("docker", &format!("{reference:?} is not recorded")),
             Some(_) => {}
         }
     }

@@ -50,7 +50,7 @@ fn run(name: &str, all: &[Scenario], casts: &[Cast], recorded: bool) {
     let (mut fresh, mut wrong) = (BTreeMap::new(), Vec::new());
     for scenario in all.iter().filter(|scenario| wanted(&scenario.name)) {
         if scenario.debian && model.stands_in {
-            debian::skip(&format!("{name}, {}: this needs docker-registry", scenario.name));
+            debian::skip("registry", &format!("{name}, {}: this needs docker-registry", scenario.name));
             continue;
         }
         let theirs = docker.is_some().then(|| model.lane.play(scenario, Cast::Docker));

@@ -69,9 +69,7 @@ async fn restore(registry: &Registry, target: &Reference, images: &mut [ImageMan
             .map_err(|error| ListError::Digest { image: image.reference.to_string(), error })?;
         let fetched = registry.manifest(&image.reference.at_digest(digest)).await?;
         let kind = plan::kind(image).ok_or_else(|| PlanError::NoPayload(image.reference.clone()))?;
-        image.payload = Some(Payload::read(kind, &fetched.bytes)?);
-        image.descriptor.size = i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX);
-        image.raw = fetched.bytes;
+        image.set_payload(Payload::read(kind, &fetched.bytes)?);
     }
     Ok(())
 }
@@ -101,6 +99,9 @@ async fn mount(registry: &Registry, target: &Reference, blob: &BlobMount) -> any
 }
 
 async fn put<'a>(registry: &Registry, child: &'a ChildManifest) -> anyhow::Result<(&'a Reference, Digest)> {
+    if let Some(digest) = child.reference.digest().filter(|_| child.is_repeated) {
+        return Ok((&child.reference, digest.clone()));
+    }
     let digest = registry.put_manifest(&child.reference, child.media_type, &child.bytes).await;
     Ok((&child.reference, digest.with_context(|| format!("failed to put manifest {}", child.reference))?))
 }

@@ -49,6 +49,8 @@ pub(super) struct ChildManifest {
     pub media_type: &'static str,
     /// The manifest.
     pub bytes: Vec<u8>,
+    /// Whether it is in the plan already: it is announced for each entry of the list, and sent once.
+    pub is_repeated: bool,
 }
 
 /// A push, in the order in which it happens.
@@ -91,7 +93,7 @@ impl PushPlan {
 
     fn add_blobs(&mut self, image: &ImageManifest) -> Result<(), PlanError> {
         let may_be_absent = image.descriptor.platform.as_ref().is_some_and(|platform| platform.os == "windows");
-        for blob in image.payload.iter().flat_map(|payload| payload.image.blobs()) {
+        for blob in image.payload().iter().flat_map(|payload| payload.image.blobs()) {
             let digest = Digest::parse(&blob.digest).map_err(PlanError::BlobDigest)?;
             if let Some(planned) = self.mounts.iter_mut().find(|mount| mount.digest == digest) {
                 planned.may_be_absent &= may_be_absent;
@@ -112,9 +114,9 @@ impl PushPlan {
             let actual = Digest::of(&bytes);
             return Err(PlanError::DigestMismatch { image: image.reference.clone(), expected, actual });
         }
-        if !self.children.iter().any(|child| child.reference.digest() == Some(&expected)) {
-            self.children.push(ChildManifest { reference: self.target.at_digest(expected), media_type, bytes });
-        }
+        let is_repeated = self.children.iter().any(|child| child.reference.digest() == Some(&expected));
+        let reference = self.target.at_digest(expected);
+        self.children.push(ChildManifest { reference, media_type, bytes, is_repeated });
         Ok(())
     }
 }
@@ -131,11 +133,11 @@ pub(super) fn lacks_bytes(target: &Reference, image: &ImageManifest) -> bool {
 
 /// Whether an image is docker's or OCI's.
 pub(super) fn kind(image: &ImageManifest) -> Option<ImageKind> {
-    match (&image.payload, image.descriptor.media_type.as_str()) {
-        (Some(payload), _) => Some(payload.image.kind),
-        (None, DOCKER_MANIFEST) => Some(ImageKind::Docker),
-        (None, OCI_MANIFEST) => Some(ImageKind::Oci),
-        (None, _) => None,
+    match (image.payload(), image.descriptor.media_type.as_str()) {
+        (Ok(payload), _) => Some(payload.image.kind),
+        (Err(_), DOCKER_MANIFEST) => Some(ImageKind::Docker),
+        (Err(_), OCI_MANIFEST) => Some(ImageKind::Oci),
+        (Err(_), _) => None,
     }
 }
 
