@@ -67,9 +67,10 @@ fn source(app: &App, list: &Reference, image: Reference) -> anyhow::Result<Sourc
 }
 
 fn fetch(app: &App, sources: Vec<Source>, insecure: bool) -> anyhow::Result<Vec<ImageManifest>> {
-    let (mut images, mut missing) = (Vec::new(), Vec::new());
+    let (mut images, mut missing) = (Vec::<ImageManifest>::new(), Vec::new());
     for source in sources {
         match source {
+            Source::Store(image) if images.iter().any(|known| known.reference == image.reference) => {}
             Source::Store(image) => images.push(*image),
             Source::Registry(image) if missing.contains(&image) => {}
             Source::Registry(image) => missing.push(image),
