@@ -97,8 +97,10 @@ impl Store {
 
     /// Adds images to a list, or replaces those of the same name: all of them or, after any failure, none.
     pub fn save(&self, list: &Reference, images: &[ImageManifest], existing: Existing) -> Result<(), StoreError> {
+        // Looked at before anything is made, so that a refusal leaves no trace, and again once nobody else can interfere.
         self.check_images_apart(list, images)?;
         let transaction = Transaction::begin(&self.root)?;
+        self.check_images_apart(list, images)?;
         if self.has(list)? && existing == Existing::Refuse {
             return Err(StoreError::ListExists);
         }
@@ -124,16 +126,24 @@ impl Store {
 
     /// Removes a list without looking at its entries, so that broken ones can be removed too.
     pub fn remove(&self, list: &Reference) -> Result<(), StoreError> {
-        let directory = self.directory(list);
-        if !self.has(list)? {
-            return Err(StoreError::NotFound(list.clone()));
-        }
-        if !directory.is_dir() {
-            return Err(StoreError::io("open", &directory, io::ErrorKind::NotADirectory.into()));
-        }
-        Transaction::begin(&self.root)?.remove(&directory)?;
+        // Looked up before anything is made, so that a mistyped name leaves no trace.
+        self.find(list)?;
+        let transaction = Transaction::begin(&self.root)?;
+        transaction.remove(&self.find(list)?)?;
         self.names().forget(list);
         Ok(())
+    }
+
+    /// The directory of a list that is there.
+    fn find(&self, list: &Reference) -> Result<PathBuf, StoreError> {
+        let directory = self.directory(list);
+        self.names().check(list, &directory)?;
+        match fs::metadata(&directory) {
+            Ok(found) if found.is_dir() => Ok(directory),
+            Ok(_) => Err(StoreError::io("open", &directory, io::ErrorKind::NotADirectory.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::NotFound(list.clone())),
+            Err(error) => Err(StoreError::io("open", &directory, error)),
+        }
     }
 
     fn directory(&self, list: &Reference) -> PathBuf {
@@ -201,6 +211,7 @@ mod tests {
     use super::*;
     use crate::manifest::{Descriptor, Image, ImageKind, OCI_MANIFEST};
     use std::os::unix::fs::PermissionsExt as _;
+    use std::thread;
 
     fn image(name: &str) -> ImageManifest {
         let raw = b"{ }".to_vec();
@@ -271,6 +282,22 @@ mod tests {
         fs::remove_dir_all(store.directory(&first)).unwrap();
         store.save(&second, &[image("h.io/x")], Existing::Refuse).unwrap();
         assert_eq!(store.list(&second).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn of_several_who_remove_a_list_one_does_and_the_others_do_not_find_it() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        for _ in 0..100 {
+            store.save(&list, &[image("a")], Existing::Refuse).unwrap();
+            let results: Vec<_> = thread::scope(|scope| {
+                let removals: Vec<_> = (0..4).map(|_| scope.spawn(|| store.remove(&list))).collect();
+                removals.into_iter().map(|removal| removal.join().unwrap()).collect()
+            });
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+            let missing = |result: &&Result<(), StoreError>| matches!(result, Err(StoreError::NotFound(_)));
+            assert_eq!(results.iter().filter(missing).count(), 3, "{results:?}");
+        }
     }
 
     #[test]
