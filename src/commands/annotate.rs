@@ -51,6 +51,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         AnnotateError::Store(StoreError::NotFound(_)) => {
             AnnotateError::NoSuchImage { image: options.image.clone(), list: options.list.clone() }.into()
         }
+        AnnotateError::Store(error) => error.into(),
         other => other.into(),
     })
 }

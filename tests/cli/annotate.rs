@@ -115,6 +115,16 @@ fn an_image_that_is_not_in_the_list_is_named_as_it_was_typed() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_read_is_named_in_a_hint() {
+    let scene = Scene::with_list();
+    let entry = scene.home.entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
+    fs::write(&entry, "hello").expect("a broken entry");
+    let said = scene.refused("annotate --variant v8 @t/app:v1 @t/app:amd64");
+    assert_eq!(first(&said), "invalid character 'h' looking for beginning of value");
+    assert!(said.contains(&format!("hint: {}", entry.display())), "{said}");
+}
+
+#[test]
 fn names_that_cannot_be_parsed_are_said_to_be_so() {
     let scene = Scene::new();
     let said = scene.refused("annotate A b");
