@@ -247,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_replaced_keeps_its_mode() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        store.save(&list, &[image("a"), image("b")], Existing::Refuse).unwrap();
+        let directory = store.directory(&list);
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let file = |name: &str| directory.join(file_name(&parse(name)));
+        set(&directory, 0o700);
+        set(&file("a"), 0o600);
+        set(&file("b"), 0o640);
+        store.update(&list, &parse("a"), |_| Ok::<_, StoreError>(())).unwrap();
+        store.save(&list, &[image("b"), image("c")], Existing::Amend).unwrap();
+        let modes = [mode(&directory), mode(&file("a")), mode(&file("b")), mode(&file("c"))];
+        assert_eq!(modes, [0o700, 0o600, 0o640, 0o644]);
+    }
+
+    #[test]
     fn several_images_join_a_list_together() {
         let (_keep, store) = store();
         let list = parse("list");

@@ -3,7 +3,7 @@
 use super::{PRIVATE_DIRECTORY, StoreError};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The modes docker gives its directories and files, before the user's mask.
@@ -49,7 +49,8 @@ impl Transaction {
         make_directories(&self.staging)?;
         for (name, content) in files {
             let path = self.staging.join(name);
-            write_file(&path, content).map_err(|error| StoreError::io("write", &path, error))?;
+            let written = write_file(&path, content).and_then(|()| keep_access(&directory.join(name), &path));
+            written.map_err(|error| StoreError::io("write", &path, error))?;
         }
         let exists = fs::symlink_metadata(directory).is_ok();
         match files {
@@ -81,6 +82,7 @@ impl Transaction {
                 _ => {}
             }
         }
+        keep_access(directory, &self.staging).map_err(failed)?;
         before_commit(&self.staging)?;
         match exchange(&self.staging, directory) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -131,6 +133,18 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
     file.write_all(content)?;
     file.sync_data()
+}
+
+/// Gives a file or directory the mode and, as far as we may, the owner of the one whose place it will take, as if
+/// that one had been changed where it is, which is what docker does.
+fn keep_access(old: &Path, new: &Path) -> io::Result<()> {
+    let old = match fs::metadata(old) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    // Only root may give files away; for everybody else the owner is the same, or the file becomes theirs.
+    let _ = std::os::unix::fs::chown(new, Some(old.uid()), Some(old.gid()));
+    fs::set_permissions(new, old.permissions())
 }
 
 /// Exchanges two directories at one stroke; `Unsupported` where the system or the file system cannot.
