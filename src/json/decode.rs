@@ -14,11 +14,11 @@ use std::fmt;
 #[error("json: cannot unmarshal {found} into Go {} of type {wanted}", place(.field))]
 pub struct TypeError {
     /// What kind of value it is.
-    pub found: &'static str,
+    pub found: String,
     /// `Struct.field`, or empty for the whole text.
     pub field: String,
     /// The Go type that was wanted.
-    pub wanted: &'static str,
+    pub wanted: String,
 }
 
 fn place(field: &str) -> String {
@@ -34,11 +34,14 @@ fn check(json: &[u8]) -> Result<(), Error> {
     Ok(scanner.finish()?)
 }
 
-/// A JSON object whose fields are looked up the way Go does.
+/// A JSON object whose fields are looked up the way Go does: without regard to case, and where a field stands there
+/// several times, the last one counts, objects are merged, and `null` takes back only lists and maps.
 #[derive(Debug, Clone, Default)]
 pub struct Object<'a> {
     /// What Go calls the type, for error messages.
     name: &'static str,
+    /// Where the object stands in the text, each key with a dot behind it, for error messages.
+    path: String,
     fields: Vec<(String, &'a RawValue)>,
 }
 
@@ -46,26 +49,14 @@ impl<'a> Object<'a> {
     /// Reads a text that is an object or `null` (an object without fields).
     pub fn parse(json: &'a str, name: &'static str) -> Result<Self, Error> {
         check(json.as_bytes())?;
-        Self::read(json, name, || (String::new(), name))
-    }
-
-    fn read(json: &'a str, name: &'static str, place: impl Fn() -> (String, &'static str)) -> Result<Self, Error> {
-        let wrong = || {
-            let (field, wanted) = place();
-            Error::Type(TypeError { found: kind(json), field, wanted })
-        };
-        if is_null(json) {
-            return Ok(Self { name, fields: Vec::new() });
-        }
-        let fields = serde_json::Deserializer::from_str(json).deserialize_map(FieldsInOrder).map_err(|_| wrong())?;
-        Ok(Self { name, fields })
+        let wrong = || TypeError { found: kind(json).to_owned(), field: String::new(), wanted: name.to_owned() };
+        Ok(Self { name, path: String::new(), fields: fields(json).ok_or_else(wrong)? })
     }
 
     /// The bytes of a field as they stand in the text; none for an absent field and for `null`.
     #[must_use]
     pub fn raw(&self, key: &str) -> Option<&'a str> {
-        let same = |(name, _): &&(String, &RawValue)| name == key || name.eq_ignore_ascii_case(key);
-        self.fields.iter().rev().find(same).map(|(_, value)| value.get()).filter(|value| !is_null(value))
+        self.values(key).last().filter(|json| !is_null(json))
     }
 
     /// The fields in the order of the text, for objects that are maps.
@@ -75,62 +66,124 @@ impl<'a> Object<'a> {
 
     /// A string field; empty if absent.
     pub fn string(&self, key: &str) -> Result<String, Error> {
-        self.typed(key, "string").map(Option::unwrap_or_default)
+        let mut text = String::new();
+        for json in self.values(key).filter(|json| !is_null(json)) {
+            text = self.typed(key, json, "string")?;
+        }
+        Ok(text)
     }
 
     /// A whole number; zero if absent.
     pub fn integer(&self, key: &str) -> Result<i64, Error> {
-        self.typed(key, "int64").map(Option::unwrap_or_default)
+        let mut number = 0;
+        for json in self.values(key).filter(|json| !is_null(json)) {
+            number = json.trim_ascii().parse().map_err(|_| match kind(json) {
+                // Go shows the number if it is one, but too large or broken.
+                "number" => self.wrong(key, format!("number {}", json.trim_ascii()), "int64"),
+                other => self.wrong(key, other.to_owned(), "int64"),
+            })?;
+        }
+        Ok(number)
     }
 
     /// A list of strings; empty if absent.
     pub fn strings(&self, key: &str) -> Result<Vec<String>, Error> {
-        let items: Option<Vec<Option<String>>> = self.typed(key, "[]string")?;
-        Ok(items.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect())
+        let mut strings = Vec::new();
+        for json in self.values(key) {
+            let items: Option<Vec<Option<String>>> = self.typed(key, json, "[]string")?;
+            strings = items.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
+        }
+        Ok(strings)
     }
 
     /// A map of strings; empty if absent.
     pub fn string_map(&self, key: &str) -> Result<BTreeMap<String, String>, Error> {
-        let map: Option<BTreeMap<String, Option<String>>> = self.typed(key, "map[string]string")?;
-        Ok(map.unwrap_or_default().into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
+        let mut strings = BTreeMap::new();
+        for json in self.values(key) {
+            match self.typed::<Option<BTreeMap<String, Option<String>>>>(key, json, "map[string]string")? {
+                Some(map) => strings.extend(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default()))),
+                None => strings.clear(),
+            }
+        }
+        Ok(strings)
     }
 
     /// A `[]byte` field, which Go writes as base64; empty if absent.
     pub fn bytes(&self, key: &str) -> Result<Vec<u8>, Error> {
-        let text = self.string(key)?;
+        let text: String = self.raw(key).map(|json| self.typed(key, json, "[]uint8")).transpose()?.unwrap_or_default();
         STANDARD.decode(text).map_err(|_| Error::Base64(self.field(key)))
     }
 
     /// An object field; none if absent.
     pub fn object(&self, key: &str, name: &'static str) -> Result<Option<Object<'a>>, Error> {
-        let Some(json) = self.raw(key) else { return Ok(None) };
-        Object::read(json, name, || (self.field(key), name)).map(Some)
+        let values: Vec<&str> = self.values(key).filter(|json| !is_null(json)).collect();
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let mut object = Object { name, path: format!("{}{key}.", self.path), fields: Vec::new() };
+        for json in values {
+            object.fields.extend(fields(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), name))?);
+        }
+        Ok(Some(object))
+    }
+
+    /// An array field whose elements are objects; empty if absent.
+    pub fn objects(&self, key: &str, name: &'static str) -> Result<Vec<Object<'a>>, Error> {
+        let read = |json: &'a str| {
+            let fields = fields(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), name))?;
+            Ok(Object { name, path: format!("{}{key}.", self.path), fields })
+        };
+        let Some(json) = self.raw(key) else { return Ok(Vec::new()) };
+        let elements = elements(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), &format!("[]{name}")))?;
+        elements.into_iter().map(read).collect()
     }
 
     /// The elements of an array field, each as it stands; none if absent.
     pub fn array(&self, key: &str) -> Result<Option<Vec<&'a str>>, Error> {
         let Some(json) = self.raw(key) else { return Ok(None) };
-        let elements = elements(json).ok_or_else(|| self.wrong(key, json, "[]array"))?;
-        Ok(Some(elements))
+        elements(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), "array")).map(Some)
     }
 
-    fn typed<T: serde::de::DeserializeOwned>(&self, key: &str, wanted: &'static str) -> Result<Option<T>, Error> {
-        let Some(json) = self.raw(key) else { return Ok(None) };
-        serde_json::from_str(json).map(Some).map_err(|_| self.wrong(key, json, wanted))
+    /// Every value that the text has for a field.
+    fn values(&self, key: &str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(name, _)| is_same_key(name, key)).map(|(_, value)| value.get())
     }
 
-    fn wrong(&self, key: &str, json: &str, wanted: &'static str) -> Error {
-        Error::Type(TypeError { found: kind(json), field: self.field(key), wanted })
+    fn typed<T: serde::de::DeserializeOwned>(&self, key: &str, json: &str, wanted: &str) -> Result<T, Error> {
+        serde_json::from_str(json).map_err(|_| self.wrong(key, kind(json).to_owned(), wanted))
+    }
+
+    fn wrong(&self, key: &str, found: String, wanted: &str) -> Error {
+        Error::Type(TypeError { found, field: self.field(key), wanted: wanted.to_owned() })
     }
 
     fn field(&self, key: &str) -> String {
-        format!("{}.{key}", self.name.rsplit('.').next().unwrap_or(self.name))
+        format!("{}.{}{key}", self.name.rsplit('.').next().unwrap_or(self.name), self.path)
     }
+}
+
+/// Whether Go takes a key for the name of a field: upper and lower case are the same, and so are the two letters outside
+/// ASCII whose other case is inside.
+fn is_same_key(key: &str, name: &str) -> bool {
+    let fold = |letter: char| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    key == name || key.chars().map(fold).eq(name.chars().map(fold))
+}
+
+/// The fields of an object, none of `null`; nothing if the text is something else.
+fn fields(json: &str) -> Option<Vec<(String, &RawValue)>> {
+    if is_null(json) {
+        return Some(Vec::new());
+    }
+    serde_json::Deserializer::from_str(json).deserialize_map(FieldsInOrder).ok()
 }
 
 /// A JSON text that is one string.
 pub fn string(json: &str) -> Result<String, Error> {
-    let wrong = |_| TypeError { found: kind(json), field: String::new(), wanted: "string" };
+    let wrong = |_| TypeError { found: kind(json).to_owned(), field: String::new(), wanted: "string".to_owned() };
     Ok(serde_json::from_str(json).map_err(wrong)?)
 }
 
@@ -186,6 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_stands_there_several_times_is_taken_as_in_go() {
+        let json = r#"{"s":"a","s":null,"i":1,"i":null,"l":["a"],"L":null,"m":{"a":"1","b":"2"},"m":{"b":"3"},
+                       "o":{"a":"1","b":"2"},"o":null,"o":{"b":"3"}}"#;
+        let object = Object::parse(json, "T").unwrap();
+        assert_eq!((object.string("s").unwrap().as_str(), object.integer("i").unwrap()), ("a", 1));
+        assert!(object.strings("l").unwrap().is_empty());
+        assert_eq!(object.string_map("m").unwrap(), [("a", "1"), ("b", "3")].map(|(k, v)| (k.into(), v.into())).into());
+        let inner = object.object("o", "U").unwrap().unwrap();
+        assert_eq!((inner.string("a").unwrap(), inner.string("b").unwrap()), ("1".into(), "3".into()));
+        let early = Object::parse(r#"{"s":7,"s":"a"}"#, "T").unwrap().string("s");
+        assert!(early.is_err(), "{early:?}");
+    }
+
+    #[test]
+    fn letters_whose_other_case_is_in_ascii_match() {
+        let object = Object::parse("{\"o\u{17f}\":\"a\",\"\u{212a}ey\":\"b\"}", "T").unwrap();
+        assert_eq!((object.string("os").unwrap(), object.string("key").unwrap()), ("a".into(), "b".into()));
+    }
+
+    #[test]
     fn null_is_absent() {
         let object = Object::parse("null", "T").unwrap();
         assert_eq!(object.string("a").unwrap(), "");
@@ -205,6 +278,25 @@ mod tests {
             "json: cannot unmarshal number into Go struct field Platform.os of type string"
         );
         assert_eq!(message("{"), "unexpected end of JSON input");
+    }
+
+    #[test]
+    fn a_wrong_type_further_down_is_told_with_the_way_there() {
+        let json = r#"{"config":{"size":1e3},"layers":[{"size":true}],"list":{},"strings":["x"]}"#;
+        let object = Object::parse(json, "Manifest").unwrap();
+        let config = object.object("config", "distribution.Descriptor").unwrap().unwrap();
+        let layers = object.objects("layers", "distribution.Descriptor").unwrap();
+        for (error, expected) in [
+            (
+                config.integer("size").unwrap_err(),
+                "number 1e3 into Go struct field Descriptor.config.size of type int64",
+            ),
+            (layers[0].integer("size").unwrap_err(), "bool into Go struct field Descriptor.layers.size of type int64"),
+            (object.objects("list", "T").unwrap_err(), "object into Go struct field Manifest.list of type []T"),
+            (object.objects("strings", "T").unwrap_err(), "string into Go struct field Manifest.strings of type T"),
+        ] {
+            assert_eq!(error.to_string(), format!("json: cannot unmarshal {expected}"));
+        }
     }
 
     #[test]

@@ -36,15 +36,21 @@ pub struct Descriptor {
 impl Descriptor {
     /// Reads a descriptor from its JSON object.
     pub fn read(object: &Object) -> Result<Self, Error> {
+        let (data, artifact_type) = (object.bytes("data")?, object.string("artifactType")?);
+        Ok(Self { data, artifact_type, ..Self::read_distribution(object)? })
+    }
+
+    /// Reads the fields that docker reads of the descriptors inside a manifest (docker/distribution `Descriptor`). What
+    /// the others hold does not matter, be it wrong.
+    pub fn read_distribution(object: &Object) -> Result<Self, Error> {
         Ok(Self {
             media_type: object.string("mediaType")?,
             digest: object.string("digest")?,
             size: object.integer("size")?,
             urls: object.strings("urls")?,
             annotations: object.string_map("annotations")?,
-            data: object.bytes("data")?,
             platform: object.object("platform", "v1.Platform")?.as_ref().map(Platform::read).transpose()?,
-            artifact_type: object.string("artifactType")?,
+            ..Self::default()
         })
     }
 }

@@ -95,7 +95,7 @@ impl Image {
             config: object
                 .object("config", "distribution.Descriptor")?
                 .as_ref()
-                .map(Descriptor::read)
+                .map(Descriptor::read_distribution)
                 .transpose()?
                 .unwrap_or_default(),
             layers: descriptors(&object, "layers")?,
@@ -145,8 +145,8 @@ impl Index {
 }
 
 fn descriptors(object: &Object, key: &str) -> Result<Vec<Descriptor>, json::Error> {
-    let elements = object.array(key)?.unwrap_or_default();
-    elements.into_iter().map(|element| Descriptor::read(&Object::parse(element, "distribution.Descriptor")?)).collect()
+    let elements = object.objects(key, "distribution.Descriptor")?;
+    elements.iter().map(Descriptor::read_distribution).collect()
 }
 
 /// A manifest of either kind.
@@ -193,6 +193,13 @@ mod tests {
             "unsupported manifest media type and no default available: text/plain"
         );
         assert_eq!(message(OCI_INDEX, "x"), "invalid character 'x' looking for beginning of value");
+    }
+
+    #[test]
+    fn what_docker_does_not_read_may_be_wrong() {
+        let json = br#"{"config":{"data":"!","artifactType":7},"layers":[{"data":"!","size":3}]}"#;
+        let Document::Image(image) = parse(OCI_MANIFEST, json).unwrap() else { panic!() };
+        assert_eq!(image.layers[0].size, 3);
     }
 
     #[test]
