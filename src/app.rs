@@ -39,15 +39,15 @@ impl App {
     }
 
     /// Writes to stdout.
-    pub fn print(&self, text: &str) -> anyhow::Result<()> {
+    pub fn print(&self, text: impl AsRef<[u8]>) -> anyhow::Result<()> {
         print(text)
     }
 }
 
-/// Writes to stdout. A reader that has gone away has seen what it wanted.
-pub fn print(text: &str) -> anyhow::Result<()> {
+/// Writes to stdout; what registries sent need not be UTF-8. A reader that has gone away has seen what it wanted.
+pub fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
         _ => Ok(()),
     }

@@ -48,7 +48,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         return Err(error);
     }
     app.store.save(&list, &images, existing)?;
-    app.print(&format!("Created manifest list {list}\n"))
+    app.print(format!("Created manifest list {list}\n"))
 }
 
 /// Where an image's manifest comes from.

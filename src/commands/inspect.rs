@@ -1,7 +1,7 @@
 //! `mfst inspect`: shows a manifest or a manifest list, local or in a registry.
 
 use crate::app::App;
-use crate::json::{indent, marshal};
+use crate::json::{SyntaxError, indent};
 use crate::manifest::{Descriptor, Document, ImageManifest, Index, ManifestList, check_entry, parse};
 use crate::reference::Reference;
 use crate::registry::Registry;
@@ -26,11 +26,11 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let reference = Reference::parse(&options.name)?;
     if let Some(list) = &options.list {
         let image = app.store.get(&Reference::parse(list)?, &reference)?;
-        return app.print(&show_image(&image, options.verbose)?);
+        return app.print(show_image(&image, options.verbose)?);
     }
     // A local list that cannot be read is passed over, as docker does.
     if let Ok(images) = app.store.list(&reference) {
-        return app.print(&show_list(&reference, &images, options.verbose)?);
+        return app.print(show_list(&reference, &images, options.verbose)?);
     }
     let registry = app.registry(options.insecure);
     let text = app.wait_for(async {
@@ -42,14 +42,14 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
             Document::Index(index) => show_index_in_full(app, &registry, &reference, index).await,
         }
     })??;
-    app.print(&text)
+    app.print(text)
 }
 
-fn show_image(image: &ImageManifest, verbose: bool) -> anyhow::Result<String> {
+fn show_image(image: &ImageManifest, verbose: bool) -> anyhow::Result<Vec<u8>> {
     if verbose { Ok(indented(&image.to_json())?) } else { Ok(indented(&image.payload()?.json)?) }
 }
 
-fn show_list(list: &Reference, images: &[ImageManifest], verbose: bool) -> anyhow::Result<String> {
+fn show_list(list: &Reference, images: &[ImageManifest], verbose: bool) -> anyhow::Result<Vec<u8>> {
     if verbose {
         return show_records(images);
     }
@@ -61,13 +61,14 @@ fn show_list(list: &Reference, images: &[ImageManifest], verbose: bool) -> anyho
 
 /// A list in a registry is shown from its own bytes: an entry that is missing, nested or no image at all is still an
 /// entry.
-fn show_index(index: &Index) -> String {
+fn show_index(index: &Index) -> Vec<u8> {
     show_descriptors(&index.manifests)
 }
 
-fn show_descriptors<'a>(descriptors: impl IntoIterator<Item = &'a Descriptor>) -> String {
-    let bytes = ManifestList::build(descriptors).bytes;
-    format!("{}\n", String::from_utf8_lossy(&bytes))
+fn show_descriptors<'a>(descriptors: impl IntoIterator<Item = &'a Descriptor>) -> Vec<u8> {
+    let mut text = ManifestList::build(descriptors).bytes;
+    text.push(b'\n');
+    text
 }
 
 async fn show_index_in_full(
@@ -75,7 +76,7 @@ async fn show_index_in_full(
     registry: &Registry,
     reference: &Reference,
     index: Index,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Vec<u8>> {
     let children = resolve::children(registry, reference, index).await?;
     for child in children.iter().filter(|child| child.payload().is_err()) {
         app.log.warn(format_args!("{} is in the list, but there is no image behind it", child.reference));
@@ -83,12 +84,23 @@ async fn show_index_in_full(
     show_records(&children)
 }
 
-fn show_records(images: &[ImageManifest]) -> anyhow::Result<String> {
-    let records: Vec<_> = images.iter().map(ImageManifest::to_record).collect();
-    Ok(indented(&marshal(&records))?)
+fn show_records(images: &[ImageManifest]) -> anyhow::Result<Vec<u8>> {
+    let records: Vec<_> = images.iter().map(ImageManifest::to_json).collect();
+    Ok(indented(&[b"[", records.join(&b',').as_slice(), b"]"].concat())?)
 }
 
-fn indented(json: &[u8]) -> Result<String, crate::json::SyntaxError> {
-    let text = indent(json, "\t")?;
-    Ok(format!("{}\n", String::from_utf8_lossy(&text)))
+fn indented(json: &[u8]) -> Result<Vec<u8>, SyntaxError> {
+    let mut text = indent(json, "\t")?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_they_are() {
+        assert_eq!(indented(b"{\"x\":\"\xff\"}").unwrap(), b"{\n\t\"x\": \"\xff\"\n}\n");
+    }
 }

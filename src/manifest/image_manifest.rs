@@ -6,8 +6,11 @@ use crate::digest::Digest;
 use crate::json::{self, Object, compact, indent, marshal};
 use crate::reference::{Reference, ReferenceError};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use thiserror::Error;
+
+/// The fields of an entry that hold its manifest, in docker's order; one of them is there as a rule.
+const PAYLOAD_FIELDS: [(&str, ImageKind); 2] =
+    [("SchemaV2Manifest", ImageKind::Docker), ("OCIManifest", ImageKind::Oci)];
 
 /// Why a stored entry cannot be used, in docker's words.
 #[derive(Debug, Error)]
@@ -108,7 +111,7 @@ impl ImageManifest {
         let object = Object::parse(&text, "ImageManifest")?;
         let name = object.raw("Ref").map(read_name).transpose()?;
         let is_unnamed = name.is_none();
-        let payloads: Result<Vec<_>, _> = [("SchemaV2Manifest", ImageKind::Docker), ("OCIManifest", ImageKind::Oci)]
+        let payloads: Result<Vec<_>, _> = PAYLOAD_FIELDS
             .into_iter()
             .filter_map(|(field, kind)| object.raw(field).map(|json| Payload::read(kind, json.as_bytes())))
             .collect();
@@ -174,26 +177,22 @@ impl ImageManifest {
         indent(&compact(&payload.json).ok()?, width).ok()
     }
 
-    /// The entry as docker writes it to a file.
+    /// The entry as docker writes it to a file and `inspect -v` shows it. The manifest goes in byte for byte, white space
+    /// aside: it need not be UTF-8.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        marshal(&self.to_record())
-    }
-
-    /// The entry as `inspect -v` shows it, to be embedded in further JSON.
-    #[must_use]
-    pub fn to_record(&self) -> impl Serialize + '_ {
-        let embedded = |kind| {
-            let payload = self.payloads.iter().find(|payload| payload.image.kind == kind)?;
-            RawValue::from_string(String::from_utf8_lossy(&compact(&payload.json).ok()?).into_owned()).ok()
-        };
-        Record {
-            reference: (!self.is_unnamed).then(|| self.reference.to_string()),
-            descriptor: &self.descriptor,
-            raw: &self.raw,
-            docker: embedded(ImageKind::Docker),
-            oci: embedded(ImageKind::Oci),
+        let reference = (!self.is_unnamed).then(|| self.reference.to_string());
+        let mut json = marshal(&Record { reference, descriptor: &self.descriptor, raw: &self.raw });
+        for (field, kind) in PAYLOAD_FIELDS {
+            let payload = self.payloads.iter().find(|payload| payload.image.kind == kind);
+            if let Some(manifest) = payload.and_then(|payload| compact(&payload.json).ok()) {
+                json.pop();
+                json.extend_from_slice(format!(",\"{field}\":").as_bytes());
+                json.extend_from_slice(&manifest);
+                json.push(b'}');
+            }
         }
+        json
     }
 }
 
@@ -203,7 +202,7 @@ fn read_name(json: &str) -> Result<Reference, EntryError> {
     Ok(Reference::parse_canonical(&name)?)
 }
 
-/// The fields of an entry, named and ordered as in docker's Go struct.
+/// The fields of an entry that come before its manifest, named and ordered as in docker's Go struct.
 #[derive(Serialize)]
 struct Record<'a> {
     #[serde(rename = "Ref")]
@@ -212,10 +211,6 @@ struct Record<'a> {
     descriptor: &'a Descriptor,
     #[serde(rename = "Raw", skip_serializing_if = "<[u8]>::is_empty", serialize_with = "base64")]
     raw: &'a [u8],
-    #[serde(rename = "SchemaV2Manifest", skip_serializing_if = "Option::is_none")]
-    docker: Option<Box<RawValue>>,
-    #[serde(rename = "OCIManifest", skip_serializing_if = "Option::is_none")]
-    oci: Option<Box<RawValue>>,
 }
 
 #[cfg(test)]
@@ -240,6 +235,14 @@ mod tests {
         let again = ImageManifest::from_json(json.as_bytes(), None).unwrap();
         assert_eq!(again.to_json(), json.as_bytes());
         assert_eq!(again.bytes().unwrap(), raw);
+    }
+
+    #[test]
+    fn bytes_of_a_manifest_that_are_no_text_stay() {
+        let raw = b"{\"x\":\"\xff\"}".to_vec();
+        let image = Image::read(ImageKind::Oci, &raw).unwrap();
+        let entry = ImageManifest::new(Reference::parse("h.io/a").unwrap(), Descriptor::default(), image, raw);
+        assert!(entry.to_json().ends_with(b",\"OCIManifest\":{\"x\":\"\xff\"}}"));
     }
 
     #[test]
