@@ -1,10 +1,10 @@
 //! The one place that tells errors and picks the exit code.
 
 use crate::cli::UsageError;
+use crate::log::Log;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 use std::fmt;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Several errors of one command, each told on its own line.
@@ -25,9 +25,7 @@ impl fmt::Display for Several {
 pub fn report(error: &anyhow::Error) -> ExitCode {
     let mut lines = vec![format!("{error:#}")];
     lines.extend(hints(error).iter().map(|hint| format!("hint: {hint}")));
-    let text = lines.join("\n") + "\n";
-    // With stderr gone there is nobody to tell.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    Log::default().as_docker(lines.join("\n"));
     ExitCode::from(error.downcast_ref::<UsageError>().map_or(1, |usage| usage.exit_code))
 }
 

@@ -5,7 +5,7 @@
 //! | [`cli`] | the command line: words, flags, usage | `commands` (their options) |
 //! | [`commands`] | one file for each command | everything below, through [`app`] |
 //! | [`app`] | configuration, store, output, a registry client on demand | `config`, `store`, `registry` |
-//! | [`failure`] | tells errors, picks the exit code | error types |
+//! | [`failure`] | tells errors, picks the exit code | error types, `log` |
 //! | [`resolve`] | references to images | `registry`, `manifest` |
 //! | [`registry`] | the registry client | `transport`, `config` (logins), `manifest` |
 //! | [`transport`] | HTTP and TLS | nothing of ours |

@@ -30,6 +30,24 @@ impl Log {
 
     /// A closed stderr is no reason to stop.
     fn write(prefix: &str, message: impl Display) {
-        let _ = writeln!(std::io::stderr().lock(), "{prefix}{message}");
+        let text = printable(&format!("{prefix}{message}\n"));
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// A text without what a terminal would obey: it may quote registries and files.
+fn printable(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let turns_round = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if obeyed(c) || turns_round(c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_are_given_no_orders() {
+        assert_eq!(printable("a\u{1b}[31mb\u{9b}c\rd\u{202e}\te\n"), "a [31mb c d \te\n");
     }
 }

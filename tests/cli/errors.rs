@@ -3,6 +3,7 @@
 
 use crate::scene::{Scene, first};
 use crate::support::faults::Fault;
+use crate::support::sample::OCI_MANIFEST;
 
 /// Fails unless `said` tells what was asked, where, and what the answer was.
 #[track_caller]
@@ -150,4 +151,13 @@ fn a_manifest_that_is_no_json_is_refused() {
     scene.registry.put_manifest("t/app", "bad", kind, b"no JSON");
     let said = scene.refused("create @t/app:v1 @t/app:bad");
     tells(&said, &[]);
+}
+
+#[test]
+fn what_a_manifest_says_gives_a_terminal_no_orders() {
+    let scene = Scene::new();
+    let manifest = br#"{"schemaVersion":2,"mediaType":"x\u001b[31m"}"#;
+    scene.registry.put_manifest("t/app", "odd", OCI_MANIFEST, manifest);
+    let said = scene.refused("create @t/app:v1 @t/app:odd");
+    assert!(said.contains("should be") && !said.contains('\u{1b}'), "{said:?}");
 }
