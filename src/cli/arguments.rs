@@ -94,8 +94,8 @@ struct AnnotateWords {
     #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     os: String,
     /// Set operating system feature (repeatable, or separated by commas)
-    #[arg(long, value_name = "FEATURES", allow_hyphen_values = true, action = clap::ArgAction::Append)]
-    os_features: Vec<String>,
+    #[arg(long, value_name = "FEATURES", allow_hyphen_values = true, action = clap::ArgAction::Append, value_parser = flags::comma_separated)]
+    os_features: Vec<Vec<String>>,
     /// Set operating system version
     #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     os_version: String,
@@ -174,7 +174,12 @@ pub(super) fn parse(words: &[OsString]) -> Result<Parsed, UsageError> {
 impl Verb {
     fn meaning(self) -> Result<Command, UsageError> {
         Ok(match self {
-            Self::Annotate(words) => Command::Annotate(words.meaning()?),
+            Self::Annotate(AnnotateWords { names, arch, os, os_features, os_version, variant }) => {
+                let mut names = counted("annotate", "2 arguments", names, 2..=2)?;
+                let (image, list) = (names.pop().unwrap_or_default(), names.pop().unwrap_or_default());
+                let os_features = os_features.concat();
+                Command::Annotate(annotate::Options { list, image, arch, os, os_features, os_version, variant })
+            }
             Self::Create(words) => {
                 let mut names = counted("create", "at least 2 arguments", words.names, 2..)?.into_iter();
                 let (list, images) = (names.next().unwrap_or_default(), names.collect());
@@ -196,21 +201,6 @@ impl Verb {
                 Command::Rm(rm::Options { lists: counted("rm", "at least 1 argument", words.names, 1..)? })
             }
         })
-    }
-}
-
-impl AnnotateWords {
-    fn meaning(self) -> Result<annotate::Options, UsageError> {
-        let mut os_features = Vec::new();
-        for word in &self.os_features {
-            let values = flags::comma_separated(word)
-                .map_err(|error| UsageError::flag_value("annotate", "--os-features", word, &error.to_string()))?;
-            os_features.extend(values);
-        }
-        let mut names = counted("annotate", "2 arguments", self.names, 2..=2)?;
-        let (image, list) = (names.pop().unwrap_or_default(), names.pop().unwrap_or_default());
-        let Self { arch, os, os_version, variant, .. } = self;
-        Ok(annotate::Options { list, image, arch, os, os_features, os_version, variant })
     }
 }
 
@@ -299,6 +289,11 @@ mod tests {
             (
                 "mfst annotate a --os-features a\"b",
                 "invalid argument \"a\\\"b\" for \"--os-features\" flag: parse error on line 1, column 2: bare \" in non-quoted-field",
+                125,
+            ),
+            (
+                "mfst annotate --os-features=\" a --bogus",
+                "invalid argument \"\\\"\" for \"--os-features\" flag: parse error on line 1, column 2: extraneous or missing \" in quoted-field",
                 125,
             ),
             ("mfst create a", "mfst: 'mfst create' requires at least 2 arguments", 1),

@@ -42,7 +42,7 @@ impl UsageError {
     }
 
     /// A flag's value that is not of the right form.
-    pub(super) fn flag_value(command: &str, flag: &str, value: &str, reason: &str) -> Self {
+    fn flag_value(command: &str, flag: &str, value: &str, reason: &str) -> Self {
         let value = value.replace('\\', "\\\\").replace('"', "\\\"");
         let message = format!("invalid argument \"{value}\" for \"{flag}\" flag: {reason}");
         Self { message, command: command.to_owned(), exit_code: 125 }
