@@ -20,6 +20,7 @@ const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "in
     name = "mfst",
     version,
     disable_version_flag = true,
+    disable_help_flag = true,
     args_override_self = true,
     override_usage = "mfst [OPTIONS] COMMAND",
     after_help = "Example:\n  mfst create example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64\n  \
@@ -35,6 +36,9 @@ struct Words {
     /// Set the logging level (debug, info, warn, error, fatal); debug is the same as --debug
     #[arg(short = 'l', long, value_name = "LEVEL", global = true, allow_hyphen_values = true)]
     log_level: Option<String>,
+    /// Print help
+    #[arg(short, long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
+    help: bool,
     /// Print version information and quit
     #[arg(short = 'v', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
@@ -154,12 +158,26 @@ pub(super) fn parse(words: &[OsString]) -> Result<Parsed, UsageError> {
     let mut root = Words::command();
     let matches = match root.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
             return Ok(Parsed::Text(error.render().to_string()));
+        }
+        // docker looks at the flags behind an unknown command before it looks at the command.
+        Err(error)
+            if error.kind() == ErrorKind::InvalidSubcommand
+                && words.iter().any(|word| word == "--help" || word == "-h") =>
+        {
+            return Ok(Parsed::Text(root.render_long_help().to_string()));
         }
         Err(error) => return Err(UsageError::from_clap(&error, &root, words)),
     };
     let words = Words::from_arg_matches(&matches).map_err(|error| UsageError::from_clap(&error, &root, words))?;
+    if words.help {
+        let help = match matches.subcommand_name().and_then(|name| root.find_subcommand_mut(name)) {
+            Some(command) => command.render_help(),
+            None => root.render_long_help(),
+        };
+        return Ok(Parsed::Text(help.to_string()));
+    }
     let level = words.log_level.unwrap_or_else(|| "info".to_owned());
     if !LOG_LEVELS.contains(&level.to_lowercase().as_str()) {
         return Err(UsageError::log_level(&level));
@@ -256,6 +274,24 @@ mod tests {
         assert!(matches!(command("mfst push -p=false L"), Command::Push(push::Options { purge: false, .. })));
         let Command::Rm(rm) = command("mfst rm -- -a --b") else { panic!() };
         assert_eq!(rm.lists, ["-a", "--b"]);
+    }
+
+    #[test]
+    fn help_is_a_flag_like_the_others() {
+        for words in
+            ["mfst -h", "mfst push --help a b", "mfst --help=t push", "mfst bogus --help", "mfst push --help=0 -h"]
+        {
+            assert!(matches!(parsed(words), Ok(Parsed::Text(_))), "{words}");
+        }
+        assert!(matches!(command("mfst push --help=false a"), Command::Push(_)));
+        assert!(matches!(parsed("mfst --help=false"), Ok(Parsed::NoCommand(_))));
+        let Ok(Parsed::Text(help)) = parsed("mfst --help push") else { panic!() };
+        assert!(help.contains("mfst push"), "{help}");
+        for (words, exit_code) in
+            [("mfst push --help --bogus", 125), ("mfst push --help=x", 125), ("mfst bogus --help=0", 1)]
+        {
+            assert_eq!(parsed(words).unwrap_err().exit_code, exit_code, "{words}");
+        }
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl UsageError {
             }
             ErrorKind::InvalidSubcommand => {
                 // docker reads the flags behind an unknown command before it looks at the command.
-                if let Some(flag) = words.iter().map(|word| word.to_string_lossy()).find(|word| word.starts_with("--"))
+                if let Some(flag) = words
+                    .iter()
+                    .map(|word| word.to_string_lossy())
+                    .find(|word| word.starts_with("--") && !word.starts_with("--help"))
                 {
                     return Self { message: unknown_flag(&flag, words), command, exit_code: 125 };
                 }
