@@ -39,6 +39,19 @@ fn a_command_whose_output_is_not_read_still_does_its_work() {
     assert!(scene.home.tree().is_empty());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_stdout_is_told_once_the_list_is_pushed() {
+    let scene = Scene::new();
+    scene.create("t/new:v1", &["t/app:amd64", "t/app:arm64"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let mut push = scene.home.command(&["push", &scene.name("t/new:v1")]);
+    let ran = push.stdout(full).stderr(Stdio::piped()).spawn().expect("mfst").wait_with_output().expect("mfst");
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ran.stderr).starts_with("cannot write to stdout"), "{ran:?}");
+    assert!(scene.registry.manifest("t/new", "v1").is_some());
+}
+
 #[test]
 fn the_first_line_can_be_had_through_head() {
     let scene = Scene::with_list();

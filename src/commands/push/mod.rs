@@ -79,12 +79,14 @@ async fn carry_out(app: &App, registry: &Registry, plan: &PushPlan) -> anyhow::R
     let mounts = stream::iter(&plan.mounts).map(|blob| mount(registry, target, blob)).buffered(IN_FLIGHT);
     mounts.try_collect::<()>().await?;
     let mut children = stream::iter(&plan.children).map(|child| put(registry, child)).buffered(IN_FLIGHT);
+    // That nothing can be told is no reason to leave a push half done.
+    let mut told = Ok(());
     while let Some((reference, digest)) = children.try_next().await? {
-        app.print(format!("Pushed ref {reference} with digest: {digest}\n"))?;
+        told = told.and_then(|()| app.print(format!("Pushed ref {reference} with digest: {digest}\n")));
     }
     let digest = registry.put_manifest(target, plan.list.media_type, &plan.list.bytes).await;
     let digest = digest.with_context(|| format!("failed to put manifest {target}"))?;
-    app.print(format!("{digest}\n"))
+    told.and_then(|()| app.print(format!("{digest}\n")))
 }
 
 async fn mount(registry: &Registry, target: &Reference, blob: &BlobMount) -> anyhow::Result<()> {
