@@ -210,7 +210,7 @@ fn check_oldest_form(entry: &ImageManifest, path: &Path) -> Result<(), StoreErro
 mod tests {
     use super::*;
     use crate::manifest::{Descriptor, Image, ImageKind, OCI_MANIFEST};
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
     use std::thread;
 
     fn image(name: &str) -> ImageManifest {
@@ -261,6 +261,21 @@ mod tests {
         store.save(&list, &[image("b"), image("c")], Existing::Amend).unwrap();
         let modes = [mode(&directory), mode(&file("a")), mode(&file("b")), mode(&file("c"))];
         assert_eq!(modes, [0o700, 0o600, 0o640, 0o644]);
+    }
+
+    #[test]
+    fn what_root_makes_of_our_own_belongs_to_the_owner_of_the_store() {
+        let (_keep, store) = store();
+        fs::create_dir(&store.root).unwrap();
+        // Only root can try this.
+        if chown(&store.root, Some(12345), None).is_err() {
+            return;
+        }
+        store.save(&parse("list"), &[image("a")], Existing::Refuse).unwrap();
+        for name in ["", "lock", "names"] {
+            let path = store.root.join(PRIVATE_DIRECTORY).join(name);
+            assert_eq!(fs::metadata(&path).unwrap().uid(), 12345, "{}", path.display());
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The true names of lists, which their directories' names only hint at.
 
+use super::transaction::keep_owner;
 use super::{StoreError, file_name};
 use crate::reference::Reference;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,7 @@ impl Names {
         let record = Record { name: list.to_string(), directory: Identity::of(directory).map_err(failed)? };
         let json = serde_json::to_vec(&record).map_err(|error| failed(error.into()))?;
         fs::create_dir_all(&self.directory).map_err(failed)?;
+        keep_owner(self.directory.parent().unwrap_or(&self.directory), &self.directory);
         let staged = self.directory.with_extension("new");
         fs::write(&staged, json).map_err(failed)?;
         fs::rename(&staged, self.path(list)).map_err(failed)

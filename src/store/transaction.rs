@@ -24,10 +24,12 @@ impl Transaction {
     pub(super) fn begin(root: &Path) -> Result<Self, StoreError> {
         let private = root.join(PRIVATE_DIRECTORY);
         make_directories(&private)?;
+        keep_owner(root, &private);
         let path = private.join("lock");
         let failed = |error| StoreError::io("lock", &path, error);
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(&path).map_err(failed)?;
+        keep_owner(root, &path);
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => lock.lock().map_err(failed)?,
             // Some network file systems have no locks; a store on one is as safe as docker's.
@@ -138,13 +140,19 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Gives a file or directory the mode and, as far as we may, the owner of the one whose place it will take, as if
 /// that one had been changed where it is, which is what docker does.
 fn keep_access(old: &Path, new: &Path) -> io::Result<()> {
-    let old = match fs::metadata(old) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found?,
-    };
-    // Only root may give files away; for everybody else the owner is the same, or the file becomes theirs.
-    let _ = std::os::unix::fs::chown(new, Some(old.uid()), Some(old.gid()));
-    fs::set_permissions(new, old.permissions())
+    keep_owner(old, new);
+    match fs::metadata(old) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        found => fs::set_permissions(new, found?.permissions()),
+    }
+}
+
+/// Gives a file or directory the owner of another one. Only root may, and it matters only for root: what `sudo mfst`
+/// makes of our own must not keep the store's owner out.
+pub(super) fn keep_owner(old: &Path, new: &Path) {
+    if let Ok(old) = fs::metadata(old) {
+        let _ = std::os::unix::fs::chown(new, Some(old.uid()), Some(old.gid()));
+    }
 }
 
 /// Exchanges two directories at one stroke; `Unsupported` where the system or the file system cannot.
