@@ -4,6 +4,7 @@ use crate::config::{self, Config};
 use crate::log::Log;
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::transport::Patience;
 use anyhow::Context as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -15,21 +16,22 @@ pub struct App {
     /// Warnings and `--debug` lines.
     pub log: Log,
     config: Config,
+    patience: Patience,
 }
 
 impl App {
     /// Finds the configuration directory and reads `config.json`.
-    pub fn new(config_directory: Option<PathBuf>, debug: bool) -> anyhow::Result<Self> {
+    pub fn new(config_directory: Option<PathBuf>, patience: Patience, debug: bool) -> anyhow::Result<Self> {
         let log = Log { debug };
         let directory = config::directory(config_directory)?;
         log.debug(format_args!("configuration directory {}", directory.display()));
-        Ok(Self { store: Store::new(&directory), log, config: Config::load(&directory, log) })
+        Ok(Self { store: Store::new(&directory), log, config: Config::load(&directory, log), patience })
     }
 
     /// A client for registries.
     #[must_use]
     pub fn registry(&self, insecure: bool) -> Registry {
-        Registry::new(self.config.auths.clone(), insecure, self.log)
+        Registry::new(self.config.auths.clone(), insecure, self.patience, self.log)
     }
 
     /// Runs network work to its end. Commands that need none never start a runtime.

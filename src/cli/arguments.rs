@@ -3,10 +3,12 @@
 use super::usage::UsageError;
 use super::{Invocation, Parsed, flags};
 use crate::commands::{Command, annotate, create, inspect, push, rm};
+use crate::transport::Patience;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The log levels that docker knows.
 const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
@@ -39,6 +41,12 @@ struct Words {
     /// Print help
     #[arg(short, long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
     help: bool,
+    /// Retry a request that failed for a passing reason at most this often
+    #[arg(long, value_name = "N", global = true, default_value_t = Patience::default().retries)]
+    retries: u32,
+    /// Give up retrying a request after this time (90, 90s, 5m)
+    #[arg(long, value_name = "TIME", global = true, default_value = "5m", value_parser = flags::duration)]
+    timeout: Duration,
     /// Print version information and quit
     #[arg(short = 'v', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
@@ -185,7 +193,11 @@ pub(super) fn parse(words: &[OsString]) -> Result<Parsed, UsageError> {
     let debug = words.debug || matches!(level.to_lowercase().as_str(), "debug" | "trace");
     match words.command {
         None => Ok(Parsed::NoCommand(root.render_help().to_string())),
-        Some(verb) => Ok(Parsed::Run(Box::new(Invocation { config: words.config, debug, command: verb.meaning()? }))),
+        Some(verb) => {
+            let patience = Patience { retries: words.retries, limit: words.timeout };
+            let (config, command) = (words.config, verb.meaning()?);
+            Ok(Parsed::Run(Box::new(Invocation { config, debug, patience, command })))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The values of flags, as Go's pflag reads them.
 
+use std::time::Duration;
 use thiserror::Error;
 
 /// A word that is not one of Go's for true and false.
@@ -14,6 +15,25 @@ pub(super) fn boolean(word: &str) -> Result<bool, NotBool> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         other => Err(NotBool(other.to_owned())),
     }
+}
+
+/// A word that is not a time.
+#[derive(Debug, Error)]
+#[error("time: invalid duration \"{0}\"")]
+pub(super) struct NotDuration(String);
+
+/// A whole number of seconds, or of what the letter behind it says: `s`, `m` or `h`.
+pub(super) fn duration(word: &str) -> Result<Duration, NotDuration> {
+    let wrong = || NotDuration(word.to_owned());
+    let (number, unit) = word.split_at(word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len()));
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 /// A list of values that is not one line of CSV; columns count from one.
@@ -95,6 +115,16 @@ mod tests {
         let message = |word| comma_separated(word).unwrap_err().to_string();
         assert_eq!(message(r#"a"b"#), r#"parse error on line 1, column 2: bare " in non-quoted-field"#);
         assert_eq!(message(r#""a,b"#), r#"parse error on line 1, column 5: extraneous or missing " in quoted-field"#);
+    }
+
+    #[test]
+    fn times_have_units() {
+        let seconds = |word| duration(word).ok().map(|time| time.as_secs());
+        assert_eq!(
+            [seconds("90"), seconds("5s"), seconds("5m"), seconds("2h")],
+            [Some(90), Some(5), Some(300), Some(7200)]
+        );
+        assert_eq!([seconds(""), seconds("m"), seconds("5d"), seconds("-5")], [None; 4]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod usage;
 pub use usage::UsageError;
 
 use crate::commands::Command;
+use crate::transport::Patience;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -19,6 +20,8 @@ pub struct Invocation {
     pub config: Option<PathBuf>,
     /// Whether to say what is being done.
     pub debug: bool,
+    /// How much to put up with from registries.
+    pub patience: Patience,
     /// What to do.
     pub command: Command,
 }

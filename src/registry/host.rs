@@ -6,7 +6,7 @@ use super::error::RegistryError;
 use super::scope::{Scope, ScopeSet};
 use super::token::{Realm, Tokens, basic};
 use crate::config::Credentials;
-use crate::transport::{Method, Request, Response, Transport, TransportFault, Url, display_url};
+use crate::transport::{Method, Request, Response, Transport, Url, display_url};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 
@@ -107,22 +107,12 @@ impl Host {
 
     /// Sends the first request, over HTTPS or, where that is allowed and HTTPS cannot be had, over plain HTTP.
     async fn find_origin(&self, transport: &Transport, call: &Call) -> Result<(Url, Response), RegistryError> {
-        let origin = |scheme| {
-            self.endpoint.origin(scheme).ok_or_else(|| RegistryError::BadHost(self.endpoint.host().to_owned()))
-        };
-        let https = origin("https")?;
-        let error = match transport.send(request(call, join(&https, &call.path)), self.endpoint.trust()).await {
-            Ok(response) => return Ok((https, response)),
-            Err(error) if self.endpoint.may_be_plain() && error.fault.is_before_request() => error,
-            Err(error) => return Err(error.into()),
-        };
-        let http = origin("http")?;
-        match transport.send(request(call, join(&http, &call.path)), self.endpoint.trust()).await {
-            Ok(response) => Ok((http, response)),
-            // What kept HTTPS from working is the better story, unless it was that there is none.
-            Err(_) if error.fault != TransportFault::NotTls => Err(error.into()),
-            Err(plain) => Err(plain.into()),
-        }
+        let schemes: &[&str] = if self.endpoint.may_be_plain() { &["https", "http"] } else { &["https"] };
+        let origins: Option<Vec<Url>> = schemes.iter().map(|scheme| self.endpoint.origin(scheme)).collect();
+        let origins = origins.ok_or_else(|| RegistryError::BadHost(self.endpoint.host().to_owned()))?;
+        let requests: Vec<_> = origins.iter().map(|origin| request(call, join(origin, &call.path))).collect();
+        let (chosen, response) = transport.send_any(&requests, self.endpoint.trust()).await?;
+        Ok((origins[chosen].clone(), response))
     }
 
     /// Tokens are given to anyone, for public images at least; Basic needs a login.

@@ -18,7 +18,7 @@ use crate::digest::Digest;
 use crate::log::Log;
 use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
 use crate::reference::Reference;
-use crate::transport::{Method, Request, Response, Transport, Url, display_url};
+use crate::transport::{Method, Patience, Request, Response, Transport, Url, display_url};
 use endpoint::Endpoint;
 use host::{Call, Host};
 use std::collections::HashMap;
@@ -68,8 +68,8 @@ impl Registry {
     /// A client that has not talked to any registry yet. `insecure` allows unverified TLS, and plain HTTP where there
     /// is no TLS.
     #[must_use]
-    pub fn new(auths: Auths, insecure: bool, log: Log) -> Self {
-        Self { transport: Transport::new(log), auths, insecure, hosts: Mutex::default() }
+    pub fn new(auths: Auths, insecure: bool, patience: Patience, log: Log) -> Self {
+        Self { transport: Transport::new(patience, log), auths, insecure, hosts: Mutex::default() }
     }
 
     /// Tells that a reference's repository will be read, and written too if `push`, so that the first token asked for

@@ -3,15 +3,18 @@
 //! This is the only module that names the HTTP and TLS libraries.
 
 mod error;
+mod proxy;
+mod retry;
 mod tls;
 
 pub use error::{TransportError, TransportFault};
 pub use reqwest::{Method, Url};
+pub use retry::Patience;
 
 use crate::log::Log;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long a connection may take to be made, TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -86,28 +89,68 @@ impl Response {
 pub struct Transport {
     system: OnceLock<reqwest::Client>,
     any: OnceLock<reqwest::Client>,
+    patience: Patience,
     log: Log,
 }
 
 impl Transport {
     /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
     #[must_use]
-    pub fn new(log: Log) -> Self {
-        Self { system: OnceLock::new(), any: OnceLock::new(), log }
+    pub fn new(patience: Patience, log: Log) -> Self {
+        Self { system: OnceLock::new(), any: OnceLock::new(), patience, log }
     }
 
-    /// Sends one request and reads the whole answer, of any status. Redirects are not followed.
+    /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as patience
+    /// goes. Redirects are not followed.
     pub async fn send(&self, request: Request, trust: Trust) -> Result<Response, TransportError> {
+        self.send_any(&[request], trust).await.map(|(_, response)| response)
+    }
+
+    /// Sends the first of several requests that reaches a server, and tells which one it was.
+    pub async fn send_any(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
         let begun = Instant::now();
-        let (method, url) = (request.method.clone(), request.url.clone());
-        let result = self.exchange(request, trust).await;
+        let mut made = 0;
+        loop {
+            let outcome = self.try_each(choices, trust).await;
+            made += 1;
+            let verdict = match &outcome {
+                Ok((_, response)) => retry::judge_response(response, SystemTime::now()),
+                Err(error) => retry::judge_fault(&error.fault),
+            };
+            let Some(wait) = retry::wait(self.patience, verdict, made, begun.elapsed(), fastrand::f64()) else {
+                return outcome;
+            };
+            self.log.debug(format_args!("trying again in {} ms (retry {made})", wait.as_millis()));
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn try_each(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
+        let mut missed: Option<TransportError> = None;
+        for (position, request) in choices.iter().enumerate() {
+            match self.try_once(request, trust).await {
+                Ok(response) => return Ok((position, response)),
+                Err(error) if error.fault.is_before_request() => {
+                    // What kept the first choice from working is the better story, unless it was that the server
+                    // does not speak TLS.
+                    missed = missed.filter(|first| first.fault != TransportFault::NotTls).or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(missed.unwrap_or_else(|| unreachable!("there is at least one choice")))
+    }
+
+    async fn try_once(&self, request: &Request, trust: Trust) -> Result<Response, TransportError> {
+        let begun = Instant::now();
+        let (method, url) = (request.method.clone(), display_url(&request.url));
+        let result = self.exchange(request.clone(), trust).await;
         let outcome = match &result {
             Ok(response) => response.status.to_string(),
             Err(fault) => fault.to_string(),
         };
-        let milliseconds = begun.elapsed().as_millis();
-        self.log.debug(format_args!("{method} {}: {outcome} ({milliseconds} ms)", display_url(&url)));
-        result.map_err(|fault| TransportError { method, url: display_url(&url), fault })
+        self.log.debug(format_args!("{method} {url}: {outcome} ({} ms)", begun.elapsed().as_millis()));
+        result.map_err(|fault| TransportError { method, url, fault })
     }
 
     async fn exchange(&self, request: Request, trust: Trust) -> Result<Response, TransportFault> {
@@ -133,7 +176,9 @@ impl Transport {
 }
 
 fn client(trust: Trust, connect_limit: Duration) -> reqwest::Client {
+    let proxies = proxy::Proxies::from_environment();
     let built = reqwest::Client::builder()
+        .proxy(reqwest::Proxy::custom(move |url| proxies.proxy_for(url)))
         .user_agent(concat!("mfst/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())

@@ -1,0 +1,129 @@
+//! When a request is worth another try, and after how long.
+
+use super::{Response, TransportFault};
+use std::time::{Duration, SystemTime};
+
+/// How much is put up with before an error is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How often a request is tried again.
+    pub retries: u32,
+    /// How long the tries of one request may take in all.
+    pub limit: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { retries: 8, limit: Duration::from_secs(300) }
+    }
+}
+
+/// The wait after the first failure; it doubles with every further one.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// No wait is longer, whoever asks for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Who cannot be connected to at all is tried less often: a mistyped name stays one.
+const CONNECT_RETRIES: u32 = 2;
+
+/// What is known after a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Another try would end the same way, or this one has succeeded.
+    Final,
+    /// Another try may end better; the server may have said when.
+    Transient { retry_after: Option<Duration>, retries: u32 },
+}
+
+/// Judges an answer by its status: overload and passing faults are worth another try.
+pub(super) fn judge_response(response: &Response, now: SystemTime) -> Verdict {
+    match response.status {
+        408 | 429 | 500 | 502 | 503 | 504 => {
+            let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
+            Verdict::Transient { retry_after, retries: u32::MAX }
+        }
+        _ => Verdict::Final,
+    }
+}
+
+/// Judges a missing answer. Everything that is sent to a registry may be sent twice.
+pub(super) fn judge_fault(fault: &TransportFault) -> Verdict {
+    match fault {
+        TransportFault::Connect(_) => Verdict::Transient { retry_after: None, retries: CONNECT_RETRIES },
+        TransportFault::Timeout | TransportFault::Broken(_) => {
+            Verdict::Transient { retry_after: None, retries: u32::MAX }
+        }
+        TransportFault::Tls(_)
+        | TransportFault::NotTls
+        | TransportFault::TooLarge(_)
+        | TransportFault::BadHeader(_) => Verdict::Final,
+    }
+}
+
+/// How long to wait before another try; none if there is to be none. `made` counts the tries so far, `spent` is the
+/// time they took, `chance` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
+pub(super) fn wait(patience: Patience, verdict: Verdict, made: u32, spent: Duration, chance: f64) -> Option<Duration> {
+    let Verdict::Transient { retry_after, retries } = verdict else { return None };
+    if made > patience.retries.min(retries) {
+        return None;
+    }
+    let doubled = FIRST_WAIT.saturating_mul(1 << made.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    let own = doubled.mul_f64(0.5 + chance / 2.0);
+    let wait = retry_after.map_or(own, |asked| asked.min(LONGEST_WAIT).max(own));
+    (spent + wait < patience.limit).then_some(wait)
+}
+
+/// Seconds, or a date (RFC 9110 section 10.2.3).
+fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRANSIENT: Verdict = Verdict::Transient { retry_after: None, retries: u32::MAX };
+
+    fn waited(verdict: Verdict, made: u32, chance: f64) -> Option<u128> {
+        wait(Patience::default(), verdict, made, Duration::ZERO, chance).map(|wait| wait.as_millis())
+    }
+
+    #[test]
+    fn waits_double_up_to_a_limit_and_vary() {
+        let longest: Vec<_> = (1..=8).map(|made| waited(TRANSIENT, made, 1.0).unwrap()).collect();
+        assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 16000, 30000]);
+        assert_eq!(waited(TRANSIENT, 1, 0.0), Some(125));
+    }
+
+    #[test]
+    fn patience_ends() {
+        assert_eq!(waited(TRANSIENT, 9, 1.0), None);
+        assert_eq!(waited(Verdict::Final, 1, 1.0), None);
+        let connect = judge_fault(&TransportFault::Connect(String::new()));
+        assert!(waited(connect, 2, 1.0).is_some() && waited(connect, 3, 1.0).is_none());
+        let patience = Patience { retries: 8, limit: Duration::from_secs(1) };
+        assert_eq!(wait(patience, TRANSIENT, 1, Duration::from_millis(800), 1.0), None);
+    }
+
+    #[test]
+    fn the_server_may_say_when_within_reason() {
+        let asked = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            waited(Verdict::Transient { retry_after, retries: u32::MAX }, 1, 1.0).unwrap()
+        };
+        assert_eq!((asked(0), asked(2), asked(3600)), (250, 2000, 30000));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Sat, 21 Nov 2026 10:00:00 GMT").unwrap();
+        let read = |value| parse_retry_after(value, now).map(|wait| wait.as_secs());
+        assert_eq!(read("7"), Some(7));
+        assert_eq!(read("Sat, 21 Nov 2026 10:00:09 GMT"), Some(9));
+        assert_eq!(read("Sat, 21 Nov 2026 09:00:00 GMT"), Some(0));
+        assert_eq!(read("soon"), None);
+    }
+}
