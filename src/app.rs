@@ -31,7 +31,7 @@ impl App {
     /// A client for registries.
     #[must_use]
     pub fn registry(&self, insecure: bool) -> Registry {
-        Registry::new(self.config.auths.clone(), insecure, self.patience, self.log)
+        Registry::new(self.config.logins(self.log), insecure, self.patience, self.log)
     }
 
     /// Runs network work to its end. Commands that need none never start a runtime.

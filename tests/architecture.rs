@@ -33,7 +33,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rustls", &["transport"]),
     ("tokio::runtime", &["app"]),
     ("fs::", &["store", "config"]),
-    ("std::process", &["main", "lib", "failure"]),
+    ("std::process", &["main", "lib", "failure", "config"]),
     ("std::env", &["main", "config", "transport"]),
     ("stdout()", &["app"]),
     ("stderr()", &["log"]),

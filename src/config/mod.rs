@@ -1,11 +1,15 @@
 //! The configuration directory and its `config.json`, shared with docker (docker/cli `cli/config`).
 
 mod auths;
+mod helper;
+mod logins;
 
-pub use auths::{Auths, Credentials};
+pub use auths::{Credentials, Login};
+pub use logins::{Found, Logins, Places};
 
 use crate::json::{self, Object};
 use crate::log::Log;
+use logins::File;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 use thiserror::Error;
@@ -27,8 +31,7 @@ pub fn directory(flag: Option<PathBuf>) -> Result<PathBuf, NoHome> {
 /// What `config.json` says.
 #[derive(Debug, Default)]
 pub struct Config {
-    /// Stored logins.
-    pub auths: Auths,
+    docker: File,
 }
 
 /// The fields of `config.json` that docker expects to be of a certain type. docker drops the whole file when one
@@ -41,15 +44,24 @@ impl Config {
     /// program goes on without it.
     #[must_use]
     pub fn load(directory: &Path, log: Log) -> Self {
-        let path = directory.join("config.json");
-        match fs::read(&path) {
-            Ok(bytes) => Self::parse(&bytes).unwrap_or_else(|error| {
+        Self { docker: Self::read(&directory.join("config.json"), log) }
+    }
+
+    /// The stored logins, and programs that store them. Other files than `config.json` are read now.
+    #[must_use]
+    pub fn logins(&self, log: Log) -> Logins {
+        Logins::new(self.docker.clone(), log)
+    }
+
+    fn read(path: &Path, log: Log) -> File {
+        match fs::read(path) {
+            Ok(bytes) => Self::parse(path, &bytes).unwrap_or_else(|error| {
                 // docker reads a stream here, which ends in other words than a text.
                 let error = error.to_string().replace("unexpected end of JSON input", "unexpected EOF");
                 log.as_docker(format_args!("WARNING: Error parsing config file ({}): {error}", path.display()));
-                Self::default()
+                File::default()
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
             Err(error) => {
                 let shown = path.display();
                 let reason = error.to_string().to_lowercase();
@@ -60,19 +72,19 @@ impl Config {
                     }
                     _ => format!("WARNING: Error loading config file: open {shown}: {reason}"),
                 });
-                Self::default()
+                File::default()
             }
         }
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, auths::AuthsError> {
+    fn parse(path: &Path, bytes: &[u8]) -> Result<File, auths::AuthsError> {
         if bytes.trim_ascii().is_empty() {
-            return Ok(Self::default());
+            return Ok(File::default());
         }
         let text = String::from_utf8_lossy(bytes);
         let object = Object::parse(&text, "configfile.ConfigFile")?;
         Self::check_types(&object)?;
-        Ok(Self { auths: Auths::read(&object)? })
+        File::read(path, &object)
     }
 
     fn check_types(object: &Object) -> Result<(), json::Error> {
@@ -87,7 +99,7 @@ mod tests {
 
     #[test]
     fn errors_are_worded_as_docker_words_them() {
-        let message = |json: &str| Config::parse(json.as_bytes()).unwrap_err().to_string();
+        let message = |json: &str| Config::parse(Path::new("f"), json.as_bytes()).unwrap_err().to_string();
         assert_eq!(message("{bad"), "invalid character 'b' looking for beginning of object key string");
         assert_eq!(
             message(r#"{"auths":[]}"#),
@@ -103,6 +115,6 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_an_empty_configuration() {
-        assert!(Config::parse(b" \n").is_ok());
+        assert!(Config::parse(Path::new("f"), b" \n").is_ok());
     }
 }

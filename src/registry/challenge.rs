@@ -11,6 +11,10 @@ pub(super) enum Challenge {
         realm: String,
         /// The registry's name there.
         service: String,
+        /// What the token sent should have allowed, `repository:a:pull repository:b:pull`.
+        scope: String,
+        /// Why the token sent was not enough, `insufficient_scope` or `invalid_token`.
+        error: String,
     },
 }
 
@@ -34,7 +38,8 @@ fn parse(header: &str) -> Vec<Challenge> {
             challenges.push(Challenge::Basic);
         } else if let Some(realm) = value("realm").filter(|_| scheme.eq_ignore_ascii_case("bearer")) {
             let service = value("service").unwrap_or_default();
-            challenges.push(Challenge::Bearer { realm, service });
+            let (scope, error) = (value("scope").unwrap_or_default(), value("error").unwrap_or_default());
+            challenges.push(Challenge::Bearer { realm, service, scope, error });
         }
         rest = after;
     }
@@ -84,7 +89,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn bearer(realm: &str, service: &str) -> Challenge {
-        Challenge::Bearer { realm: realm.into(), service: service.into() }
+        let (scope, error) = (String::new(), String::new());
+        Challenge::Bearer { realm: realm.into(), service: service.into(), scope, error }
     }
 
     #[test]
@@ -92,7 +98,13 @@ mod tests {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io""#;
         assert_eq!(parse(hub), [bearer("https://auth.docker.io/token", "registry.docker.io")]);
         let distribution = r#"Bearer realm="http://h/t",service="s",scope="repository:a:pull,push repository:b:pull",error="insufficient_scope""#;
-        assert_eq!(parse(distribution), [bearer("http://h/t", "s")]);
+        let expected = Challenge::Bearer {
+            realm: "http://h/t".into(),
+            service: "s".into(),
+            scope: "repository:a:pull,push repository:b:pull".into(),
+            error: "insufficient_scope".into(),
+        };
+        assert_eq!(parse(distribution), [expected]);
         assert_eq!(parse(r#"BASIC realm="Sonatype Nexus Repository Manager""#), [Challenge::Basic]);
         assert_eq!(
             parse(r#"bearer REALM="https://h/jwt/auth", Service = "container_registry" , scope="""#),

@@ -110,7 +110,9 @@ pub struct Refusal {
     is_web_page: bool,
     /// The registry to log in to.
     host: String,
-    had_credentials: bool,
+    had_login: bool,
+    /// What went wrong when a login was looked for.
+    trouble: Option<String>,
 }
 
 /// One entry of a registry's error body (distribution-spec, "Error Codes").
@@ -123,7 +125,14 @@ pub struct Diagnostic {
 }
 
 impl Refusal {
-    pub(super) fn new(method: &str, url: &str, response: &Response, host: &str, had_credentials: bool) -> Self {
+    pub(super) fn new(
+        method: &str,
+        url: &str,
+        response: &Response,
+        host: &str,
+        had_login: bool,
+        trouble: Option<&str>,
+    ) -> Self {
         Self {
             method: method.to_owned(),
             url: url.to_owned(),
@@ -131,7 +140,8 @@ impl Refusal {
             diagnostics: diagnostics(&response.body),
             is_web_page: is_web_page(&response.body),
             host: host.to_owned(),
-            had_credentials,
+            had_login,
+            trouble: trouble.map(str::to_owned),
         }
     }
 
@@ -148,17 +158,30 @@ impl Refusal {
 
     fn hint(&self) -> Option<String> {
         let host = &self.host;
+        if let (401 | 403, false, Some(trouble)) = (self.status, self.had_login, &self.trouble) {
+            return Some(format!("no login was sent: {trouble}"));
+        }
         match self.status {
-            401 | 403 if self.had_credentials => Some(format!(
+            400 | 403 | 409 | 412 if self.says_immutable() => {
+                Some("the tag is there already and the registry does not let it be changed; use another tag".to_owned())
+            }
+            401 | 403 if self.had_login => Some(format!(
                 "the stored login for {host} was not enough; check its rights, or log in again: docker login {host}"
             )),
             401 | 403 => Some(format!("no login is stored for {host}; if one is needed: docker login {host}")),
-            429 if self.had_credentials => Some("the registry limits the rate of requests; try again later".to_owned()),
+            429 if self.had_login => Some("the registry limits the rate of requests; try again later".to_owned()),
             429 => Some(format!(
                 "the registry limits the rate of anonymous requests; try again later, or log in: docker login {host}"
             )),
+            407 => Some("the proxy wants a login; give it in HTTPS_PROXY or HTTP_PROXY".to_owned()),
             _ => None,
         }
+    }
+
+    fn says_immutable(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| {
+            diagnostic.code == "TAG_INVALID" || diagnostic.message.to_lowercase().contains("immutable")
+        })
     }
 }
 
@@ -187,6 +210,15 @@ fn diagnostics(body: &[u8]) -> Vec<Diagnostic> {
         Err(_) if is_web_page(body) => Vec::new(),
         Err(_) => plain(&text),
     }
+}
+
+/// Whether an error body complains about a token's age.
+pub(super) fn says_expired(body: &[u8]) -> bool {
+    let tells = |diagnostic: &Diagnostic| {
+        let message = diagnostic.message.to_lowercase();
+        message.contains("token") && message.contains("expired")
+    };
+    diagnostics(body).iter().any(tells)
 }
 
 fn is_web_page(body: &[u8]) -> bool {
@@ -229,7 +261,7 @@ mod tests {
     fn refusal(status: u16, body: &str) -> Refusal {
         let (body, method, url, host) = (body.as_bytes(), "GET".into(), "https://h/v2/".into(), "h".into());
         let (diagnostics, is_web_page) = (diagnostics(body), is_web_page(body));
-        Refusal { method, url, status, diagnostics, is_web_page, host, had_credentials: false }
+        Refusal { method, url, status, diagnostics, is_web_page, host, had_login: false, trouble: None }
     }
 
     fn shown(body: &str) -> String {

@@ -2,16 +2,19 @@
 
 use super::challenge::{self, Challenge};
 use super::endpoint::Endpoint;
-use super::error::RegistryError;
+use super::error::{Refusal, RegistryError, one_line, says_expired};
 use super::scope::{Scope, ScopeSet};
 use super::token::{Realm, Tokens, basic};
-use crate::config::Credentials;
+use crate::config::{Found, Logins, Places};
+use crate::log::Log;
+use crate::secret::Secret;
 use crate::transport::{Method, Request, Response, Transport, Url, display_url};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
 
 /// A request to a registry before it is known where exactly the registry is and what it wants to see.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) method: Method,
     /// Path and query, from `/v2/` on.
@@ -29,49 +32,74 @@ impl Call {
         let scopes = std::iter::once(scope).collect();
         Self { method, path, headers: Vec::new(), body: Vec::new(), limit, scopes }
     }
+
+    fn request(&self, url: Url) -> Request {
+        let Self { method, headers, body, limit, .. } = self.clone();
+        Request { method, url, headers, body, limit }
+    }
+
+    fn authorized(&self, url: &Url, authorization: String) -> Request {
+        let mut request = self.request(url.clone());
+        request.headers.push(("authorization", authorization));
+        request
+    }
 }
 
 /// A registry, spoken to with one login or none.
-#[derive(Debug)]
 pub(super) struct Host {
     endpoint: Endpoint,
-    credentials: Option<Credentials>,
+    logins: Arc<Logins>,
+    places: Places,
+    /// Looked up when the registry first asks for it; that may run a program.
+    login: OnceLock<Found>,
     /// The scheme is decided once, by the first request.
     origin: OnceCell<Url>,
     challenge: Mutex<Option<Challenge>>,
     /// What the run will need in all, so that one token can serve for everything.
     foreseen: Mutex<ScopeSet>,
     tokens: Tokens,
+    /// The warnings of the registry that have been passed on.
+    warnings: Mutex<HashSet<String>>,
+    log: Log,
 }
 
 impl Host {
-    pub(super) fn new(endpoint: Endpoint, credentials: Option<Credentials>) -> Self {
+    pub(super) fn new(endpoint: Endpoint, logins: Arc<Logins>, places: Places, log: Log) -> Self {
         Self {
             endpoint,
-            credentials,
+            logins,
+            places,
+            login: OnceLock::new(),
             origin: OnceCell::new(),
             challenge: Mutex::default(),
             foreseen: Mutex::default(),
             tokens: Tokens::default(),
+            warnings: Mutex::default(),
+            log,
         }
-    }
-
-    pub(super) fn name(&self) -> &str {
-        self.endpoint.host()
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    pub(super) fn has_credentials(&self) -> bool {
-        self.credentials.is_some()
-    }
-
     /// Tells what will be asked for later in this run.
     pub(super) fn foresee(&self, scopes: impl IntoIterator<Item = Scope>) {
         let mut foreseen = lock(&self.foreseen);
         *foreseen = foreseen.iter().cloned().chain(scopes).collect();
+    }
+
+    /// An answer of this registry, as an error.
+    pub(super) fn refusal(&self, method: &str, url: &Url, response: &Response) -> Refusal {
+        // Only these have to do with logins, and looking for one may run a program.
+        let found = matches!(response.status, 401 | 403 | 429).then(|| self.login());
+        let had_login = found.is_some_and(|found| found.login.is_some());
+        let trouble = found.and_then(|found| found.trouble.as_deref());
+        Refusal::new(method, &display_url(url), response, self.endpoint.host(), had_login, trouble)
+    }
+
+    fn login(&self) -> &Found {
+        self.login.get_or_init(|| self.logins.look_up(&self.places, self.log))
     }
 
     /// Sends a request with whatever authorization the registry turns out to want, and returns the answer, be it a
@@ -84,24 +112,27 @@ impl Host {
             first = Some(response);
             Ok::<_, RegistryError>(origin)
         });
-        let origin = opened.await?.clone();
-        let url = join(&origin, &call.path);
-        let response = if let Some(response) = first {
-            response
-        } else {
-            let known = lock(&self.challenge).clone();
-            if let Some(challenge) = known.filter(|challenge| self.can_answer(challenge)) {
-                let response = self.send_authorized(transport, call, &url, &challenge).await?;
-                return Ok((url, response));
+        let url = join(opened.await?, &call.path);
+        let known = lock(&self.challenge).clone();
+        let response = match (first, known) {
+            (None, Some(challenge)) if self.can_answer(&challenge) => {
+                self.send_authorized(transport, call, &url, &challenge).await?
             }
-            transport.send(request(call, url.clone()), self.endpoint.trust()).await?
+            (first, _) => {
+                let response = match first {
+                    Some(response) => response,
+                    None => transport.send(call.request(url.clone()), self.endpoint.trust()).await?,
+                };
+                match challenge_of(&response).filter(|challenge| self.can_answer(challenge)) {
+                    None => response,
+                    Some(challenge) => {
+                        *lock(&self.challenge) = Some(challenge.clone());
+                        self.send_authorized(transport, call, &url, &challenge).await?
+                    }
+                }
+            }
         };
-        let challenge = Some(&response).filter(|response| response.status == 401).and_then(challenge_of);
-        let Some(challenge) = challenge.filter(|challenge| self.can_answer(challenge)) else {
-            return Ok((url, response));
-        };
-        *lock(&self.challenge) = Some(challenge.clone());
-        let response = self.send_authorized(transport, call, &url, &challenge).await?;
+        self.pass_on_warnings(&response);
         Ok((url, response))
     }
 
@@ -110,14 +141,18 @@ impl Host {
         let schemes: &[&str] = if self.endpoint.may_be_plain() { &["https", "http"] } else { &["https"] };
         let origins: Option<Vec<Url>> = schemes.iter().map(|scheme| self.endpoint.origin(scheme)).collect();
         let origins = origins.ok_or_else(|| RegistryError::BadHost(self.endpoint.host().to_owned()))?;
-        let requests: Vec<_> = origins.iter().map(|origin| request(call, join(origin, &call.path))).collect();
+        let requests: Vec<_> = origins.iter().map(|origin| call.request(join(origin, &call.path))).collect();
         let (chosen, response) = transport.send_any(&requests, self.endpoint.trust()).await?;
         Ok((origins[chosen].clone(), response))
     }
 
-    /// Tokens are given to anyone, for public images at least; Basic needs a login.
+    /// Tokens are given to anyone, for public images at least; Basic needs a user and a password.
     fn can_answer(&self, challenge: &Challenge) -> bool {
-        self.credentials.is_some() || matches!(challenge, Challenge::Bearer { .. })
+        let login = || self.login().login.as_ref();
+        match challenge {
+            Challenge::Bearer { .. } => true,
+            Challenge::Basic => login().is_some_and(|login| login.basic.is_some() || login.registry_token.is_some()),
+        }
     }
 
     async fn send_authorized(
@@ -127,56 +162,132 @@ impl Host {
         url: &Url,
         challenge: &Challenge,
     ) -> Result<Response, RegistryError> {
-        let Challenge::Bearer { realm, service } = challenge else {
-            let authorization = self.credentials.as_ref().map(basic);
-            let request = authorized(call, url.clone(), authorization.unwrap_or_default());
-            return Ok(transport.send(request, self.endpoint.trust()).await?);
+        let login = self.login().login.as_ref();
+        let ready = match (challenge, login) {
+            (_, Some(login)) if login.registry_token.is_some() => login.registry_token.as_ref().map(bearer),
+            (Challenge::Basic, Some(login)) => login.basic.as_ref().map(basic),
+            _ => None,
         };
+        if let Some(authorization) = ready {
+            return Ok(transport.send(call.authorized(url, authorization), self.endpoint.trust()).await?);
+        }
+        let Challenge::Bearer { realm, service, .. } = challenge else {
+            return Ok(transport.send(call.request(url.clone()), self.endpoint.trust()).await?);
+        };
+        let realm = self.realm(url, realm, service)?;
+        self.send_with_token(transport, call, url, &realm).await
+    }
+
+    /// Sends a request with a token: first one for everything this run needs, and, where the token server or the
+    /// registry does not take that, one for this request.
+    async fn send_with_token(
+        &self,
+        transport: &Transport,
+        call: &Call,
+        url: &Url,
+        realm: &Realm<'_>,
+    ) -> Result<Response, RegistryError> {
+        let foreseen = lock(&self.foreseen).clone();
+        let mut choices = VecDeque::from([call.scopes.clone()]);
+        if foreseen.covers(&call.scopes) && foreseen != call.scopes {
+            choices.push_front(foreseen);
+        }
+        let (mut renewed, mut widened) = (false, false);
+        let mut refused = None;
+        while let Some(scopes) = choices.pop_front() {
+            let token = match self.tokens.get(transport, realm, &scopes).await {
+                Err(_) if !choices.is_empty() => continue,
+                token => token?,
+            };
+            let response = transport.send(call.authorized(url, bearer(&token)), self.endpoint.trust()).await?;
+            match rejection(&response) {
+                None => return Ok(response),
+                Some(Rejection::Scope(asked)) if !widened => {
+                    widened = true;
+                    choices.push_front(scopes.union(&asked));
+                }
+                Some(Rejection::Token) if !renewed => {
+                    renewed = true;
+                    self.tokens.forget(&scopes, &token).await;
+                    choices.push_front(scopes);
+                }
+                Some(_) => {}
+            }
+            refused = Some(response);
+        }
+        refused.ok_or_else(|| RegistryError::NoToken { url: display_url(&realm.url) })
+    }
+
+    fn realm<'a>(&'a self, url: &Url, realm: &str, service: &'a str) -> Result<Realm<'a>, RegistryError> {
+        let found = self.login();
         let realm = self.safe_realm(url, realm)?;
-        let realm = Realm {
+        Ok(Realm {
             trust: self.endpoint.trust_for(&realm),
             url: realm,
             service,
-            host: self.name(),
-            credentials: self.credentials.as_ref(),
-        };
-        let foreseen = lock(&self.foreseen).clone();
-        if foreseen.covers(&call.scopes) && foreseen != call.scopes {
-            // A server that refuses the whole because of a part, or reads only one scope, is asked again for the part.
-            if let Ok(token) = self.tokens.get(transport, &realm, &foreseen).await {
-                let response = transport.send(bearer(call, url, &token), self.endpoint.trust()).await?;
-                if !matches!(response.status, 401 | 403) {
-                    return Ok(response);
-                }
-            }
-        }
-        let token = self.tokens.get(transport, &realm, &call.scopes).await?;
-        let response = transport.send(bearer(call, url, &token), self.endpoint.trust()).await?;
-        if response.status == 401 {
-            self.tokens.forget(&call.scopes);
-        }
-        Ok(response)
+            host: self.endpoint.host(),
+            login: found.login.as_ref(),
+            trouble: found.trouble.as_deref(),
+            log: self.log,
+        })
     }
 
     /// A token server is named by the registry, so the registry must not be able to make us send a password in clear
-    /// text that would have gone to it encrypted.
+    /// text that would have gone to it encrypted, nor to send anything to a machine that only we can reach.
     fn safe_realm(&self, url: &Url, realm: &str) -> Result<Url, RegistryError> {
-        let refuse =
-            |reason| RegistryError::Unsafe { url: display_url(url), target: super::error::one_line(realm), reason };
+        let refuse = |reason| RegistryError::Unsafe { url: display_url(url), target: one_line(realm), reason };
         let target = url.join(realm).map_err(|_| refuse("it is not a URL"))?;
-        let on_this_machine =
-            || self.endpoint.is_loopback() && Endpoint::new(target.host_str().unwrap_or_default(), false).is_loopback();
+        let to_loopback = Endpoint::new(target.host_str().unwrap_or_default(), false).is_loopback();
         match target.scheme() {
+            "http" | "https" if to_loopback && !self.endpoint.is_loopback() => {
+                Err(refuse("it is on this machine, and the registry is not"))
+            }
             "https" => Ok(target),
-            "http" if url.scheme() == "http" || on_this_machine() => Ok(target),
+            "http" if url.scheme() == "http" || to_loopback => Ok(target),
             "http" => Err(refuse("it is not encrypted, and the registry is")),
             _ => Err(refuse("it is neither http nor https")),
         }
     }
+
+    /// Shows what a registry wants its users to know (distribution-spec, "Warnings"), once.
+    fn pass_on_warnings(&self, response: &Response) {
+        for warning in response.headers("warning") {
+            let text = warning.strip_prefix("299 ").and_then(|rest| Some(rest.split_once('"')?.1.rsplit_once('"')?.0));
+            let text = text.map(|text| one_line(&text.replace("\\\"", "\"")));
+            if let Some(text) = text.filter(|text| lock(&self.warnings).insert(text.clone())) {
+                self.log.warn(format_args!("{}: {text}", self.endpoint.host()));
+            }
+        }
+    }
 }
 
+/// Why a registry did not take a token.
+enum Rejection {
+    /// It allows too little; the registry has said what is missing.
+    Scope(ScopeSet),
+    /// It is no longer good.
+    Token,
+    /// It is good, but not for this.
+    Other,
+}
+
+fn rejection(response: &Response) -> Option<Rejection> {
+    match (response.status, challenge_of(response)) {
+        (401, Some(Challenge::Bearer { error, scope, .. })) => Some(match error.as_str() {
+            "insufficient_scope" => Rejection::Scope(ScopeSet::parse(&scope)),
+            "invalid_token" => Rejection::Token,
+            _ => Rejection::Other,
+        }),
+        (401 | 403, _) => Some(Rejection::Other),
+        // ECR Public says it this way.
+        (400, _) if says_expired(&response.body) => Some(Rejection::Token),
+        _ => None,
+    }
+}
+
+/// The challenge of a 401.
 fn challenge_of(response: &Response) -> Option<Challenge> {
-    challenge::choose(response.headers("www-authenticate"))
+    if response.status == 401 { challenge::choose(response.headers("www-authenticate")) } else { None }
 }
 
 /// Puts path and query behind an origin. The path has been built from a reference or taken from a URL, so it is valid.
@@ -184,19 +295,8 @@ fn join(origin: &Url, path: &str) -> Url {
     origin.join(path).unwrap_or_else(|_| origin.clone())
 }
 
-fn request(call: &Call, url: Url) -> Request {
-    let Call { method, headers, body, limit, .. } = call.clone();
-    Request { method, url, headers, body, limit }
-}
-
-fn authorized(call: &Call, url: Url, authorization: String) -> Request {
-    let mut request = request(call, url);
-    request.headers.push(("authorization", authorization));
-    request
-}
-
-fn bearer(call: &Call, url: &Url, token: &crate::secret::Secret) -> Request {
-    authorized(call, url.clone(), format!("Bearer {}", token.reveal()))
+fn bearer(token: &Secret) -> String {
+    format!("Bearer {}", token.reveal())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -13,7 +13,7 @@ mod token;
 pub use error::{Diagnostic, Refusal, RegistryError};
 pub use scope::{Scope, ScopeSet};
 
-use crate::config::Auths;
+use crate::config::{Logins, Places};
 use crate::digest::Digest;
 use crate::log::Log;
 use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
@@ -53,13 +53,14 @@ pub enum Mount {
     Declined,
 }
 
-/// A registry's domain and the user who is logged in there.
-type HostKey = (String, Option<String>);
+/// A registry's domain, and where the login comes from.
+type HostKey = (String, Places);
 
 /// Registries, each spoken to with the login stored for it.
 pub struct Registry {
     transport: Transport,
-    auths: Auths,
+    logins: Arc<Logins>,
+    log: Log,
     insecure: bool,
     hosts: Mutex<HashMap<HostKey, Arc<Host>>>,
 }
@@ -68,8 +69,14 @@ impl Registry {
     /// A client that has not talked to any registry yet. `insecure` allows unverified TLS, and plain HTTP where there
     /// is no TLS.
     #[must_use]
-    pub fn new(auths: Auths, insecure: bool, patience: Patience, log: Log) -> Self {
-        Self { transport: Transport::new(patience, log), auths, insecure, hosts: Mutex::default() }
+    pub fn new(logins: Logins, insecure: bool, patience: Patience, log: Log) -> Self {
+        Self {
+            transport: Transport::new(patience, log),
+            logins: Arc::new(logins),
+            log,
+            insecure,
+            hosts: Mutex::default(),
+        }
     }
 
     /// Tells that a reference's repository will be read, and written too if `push`, so that the first token asked for
@@ -86,7 +93,7 @@ impl Registry {
         call.headers.push(("accept", ACCEPT.to_owned()));
         let (url, response) = self.follow(&host, call).await?;
         if !response.is_success() {
-            let refusal = refusal("GET", &url, &response, &host);
+            let refusal = host.refusal("GET", &url, &response);
             let missing = refusal.is_not_found();
             return Err(if missing { RegistryError::NotFound(reference.clone()) } else { refusal.into() });
         }
@@ -106,7 +113,7 @@ impl Registry {
         let (url, response) = self.follow(&host, call).await?;
         match response.status {
             404 => Err(RegistryError::BlobUnknown { url: display_url(&url) }),
-            _ if !response.is_success() => Err(refusal("GET", &url, &response, &host).into()),
+            _ if !response.is_success() => Err(host.refusal("GET", &url, &response).into()),
             _ if !digest.matches(&response.body) => Err(RegistryError::ConfigDigest(digest.clone())),
             _ => Ok(response.body),
         }
@@ -125,7 +132,7 @@ impl Registry {
                 self.abandon_upload(&host, target, &url, &response).await;
                 Ok(Mount::Declined)
             }
-            _ => Err(refusal("POST", &url, &response, &host).into()),
+            _ => Err(host.refusal("POST", &url, &response).into()),
         }
     }
 
@@ -145,7 +152,7 @@ impl Registry {
         call.body = bytes.to_vec();
         let (url, response) = host.send(&self.transport, &call).await?;
         if !matches!(response.status, 200..=202) {
-            return Err(refusal("PUT", &url, &response, &host).into());
+            return Err(host.refusal("PUT", &url, &response).into());
         }
         match response.header("docker-content-digest") {
             Some(stored) if stored.starts_with("sha256:") && stored != digest.as_str() => {
@@ -185,20 +192,18 @@ impl Registry {
     }
 
     fn host(&self, reference: &Reference) -> Arc<Host> {
-        let login = self.auths.find(reference);
-        let key = (reference.domain().to_owned(), login.map(|login| login.username.clone()));
+        let key = (reference.domain().to_owned(), self.logins.places(reference));
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Host::new(Endpoint::new(reference.domain(), self.insecure), login.cloned()));
-        Arc::clone(hosts.entry(key).or_insert_with(new))
+        let host = hosts.entry(key).or_insert_with_key(|(domain, places)| {
+            let endpoint = Endpoint::new(domain, self.insecure);
+            Arc::new(Host::new(endpoint, Arc::clone(&self.logins), places.clone(), self.log))
+        });
+        Arc::clone(host)
     }
 }
 
 fn is_list(content_type: &str) -> bool {
     [DOCKER_LIST, OCI_INDEX].iter().any(|list| content_type.starts_with(list))
-}
-
-fn refusal(method: &str, url: &Url, response: &Response, host: &Host) -> Refusal {
-    Refusal::new(method, &display_url(url), response, host.name(), host.has_credentials())
 }
 
 /// Where a redirect leads, if the answer is one and may be followed.

@@ -38,6 +38,22 @@ impl fmt::Display for Scope {
     }
 }
 
+impl ScopeSet {
+    /// Reads the scope of a challenge, as far as it is of a form that we would ask for.
+    pub(super) fn parse(text: &str) -> Self {
+        let scope = |word: &str| {
+            let (repository, actions) = word.strip_prefix("repository:")?.rsplit_once(':')?;
+            Some(Scope { repository: repository.to_owned(), push: actions.split(',').any(|action| action == "push") })
+        };
+        text.split_whitespace().filter_map(scope).collect()
+    }
+
+    /// Both sets in one.
+    pub(super) fn union(&self, other: &Self) -> Self {
+        self.iter().chain(other.iter()).cloned().collect()
+    }
+}
+
 /// Several scopes, the writing ones first (some servers read only the first) and none of them twice (in others a
 /// second scope for a repository undoes the first).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -86,6 +102,12 @@ mod tests {
             [Scope::pull("b"), Scope::pull("a"), Scope::push("a"), Scope::pull("b")].into_iter().collect();
         let shown: Vec<_> = set.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["repository:a:pull,push", "repository:b:pull"]);
+    }
+
+    #[test]
+    fn a_challenges_scopes_are_read_in_any_order() {
+        let set = ScopeSet::parse("registry:catalog:* repository:a:pull repository:h/b:push,pull junk");
+        assert_eq!(set, [Scope::push("h/b"), Scope::pull("a")].into_iter().collect());
     }
 
     #[test]

@@ -1,34 +1,53 @@
-//! Bearer tokens: fetched from a realm, kept for the run (distribution, "Token Authentication Specification").
+//! Bearer tokens: fetched from a realm, kept until they expire (distribution, "Token Authentication Specification"
+//! and "Oauth2 Token Authentication").
 
 use super::error::{Refusal, RegistryError};
 use super::scope::ScopeSet;
-use crate::config::Credentials;
+use crate::config::{Credentials, Login};
 use crate::json::Object;
+use crate::log::Log;
 use crate::secret::Secret;
-use crate::transport::{Method, Request, Transport, Trust, Url, display_url};
+use crate::transport::{Method, Request, Response, Transport, Trust, Url, display_url, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::OnceCell;
+use std::time::{Duration, Instant};
 
 /// How many bytes of a token server's answer are read.
 const ANSWER_LIMIT: usize = 64 * 1024;
+/// How long a token lives at least, whatever its server says: the specification's minimum.
+const SHORTEST_LIFE: Duration = Duration::from_secs(60);
+/// A token is renewed this long before its end, so that it does not expire on its way.
+const RENEWAL: Duration = Duration::from_secs(5);
+/// How token servers know this program.
+const CLIENT: &str = "mfst";
 
-/// A token server, as a registry's challenge names it.
+/// A token server, as a registry's challenge names it, and who asks it.
 pub(super) struct Realm<'a> {
     pub(super) url: Url,
     pub(super) service: &'a str,
     pub(super) trust: Trust,
     /// The registry, for messages.
     pub(super) host: &'a str,
-    pub(super) credentials: Option<&'a Credentials>,
+    pub(super) login: Option<&'a Login>,
+    /// What went wrong when the login was looked for.
+    pub(super) trouble: Option<&'a str>,
+    pub(super) log: Log,
 }
+
+#[derive(Debug, Clone)]
+struct Token {
+    secret: Secret,
+    expires: Instant,
+}
+
+type Cell = Arc<tokio::sync::Mutex<Option<Token>>>;
 
 /// The tokens of one login at one registry.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    by_scopes: Mutex<HashMap<ScopeSet, Arc<OnceCell<Secret>>>>,
+    by_scopes: Mutex<HashMap<ScopeSet, Cell>>,
 }
 
 impl Tokens {
@@ -39,70 +58,172 @@ impl Tokens {
         realm: &Realm<'_>,
         scopes: &ScopeSet,
     ) -> Result<Secret, RegistryError> {
-        let cell = Arc::clone(self.cells().entry(scopes.clone()).or_default());
-        cell.get_or_try_init(|| fetch(transport, realm, scopes)).await.cloned()
+        let cell = self.cell(scopes);
+        let mut known = cell.lock().await;
+        match &*known {
+            Some(token) if Instant::now() + RENEWAL < token.expires => Ok(token.secret.clone()),
+            _ => {
+                let token = realm.fetch(transport, scopes).await?;
+                Ok(known.insert(token).secret.clone())
+            }
+        }
     }
 
-    /// Forgets a token that the registry no longer takes.
-    pub(super) fn forget(&self, scopes: &ScopeSet) {
-        self.cells().remove(scopes);
+    /// Forgets a token that the registry no longer takes, unless it has been replaced already.
+    pub(super) async fn forget(&self, scopes: &ScopeSet, refused: &Secret) {
+        let cell = self.cell(scopes);
+        let mut known = cell.lock().await;
+        if known.as_ref().is_some_and(|token| token.secret == *refused) {
+            *known = None;
+        }
     }
 
-    fn cells(&self) -> std::sync::MutexGuard<'_, HashMap<ScopeSet, Arc<OnceCell<Secret>>>> {
-        self.by_scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cell(&self, scopes: &ScopeSet) -> Cell {
+        let mut cells = self.by_scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(scopes.clone()).or_default())
     }
 }
 
-/// The value of an Authorization header for a login.
+/// The value of an Authorization header for a user and a password.
 pub(super) fn basic(credentials: &Credentials) -> String {
     let pair = format!("{}:{}", credentials.username, credentials.password.reveal());
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-async fn fetch(transport: &Transport, realm: &Realm<'_>, scopes: &ScopeSet) -> Result<Secret, RegistryError> {
-    let mut url = realm.url.clone();
-    let mut query = url.query_pairs_mut();
-    if !realm.service.is_empty() {
-        query.append_pair("service", realm.service);
+impl Realm<'_> {
+    async fn fetch(&self, transport: &Transport, scopes: &ScopeSet) -> Result<Token, RegistryError> {
+        let basic = self.login.and_then(|login| login.basic.as_ref());
+        let identity = self.login.and_then(|login| login.identity_token.as_ref());
+        let (method, response) = match (identity, basic) {
+            (Some(token), basic) => {
+                let response = self
+                    .post(transport, scopes, &[("grant_type", "refresh_token"), ("refresh_token", token.reveal())])
+                    .await?;
+                match basic {
+                    Some(_) if matches!(response.status, 400 | 401 | 404 | 405) => {
+                        ("GET", self.get(transport, scopes, basic).await?)
+                    }
+                    _ => ("POST", response),
+                }
+            }
+            (None, Some(login)) => {
+                let response = self.get(transport, scopes, basic).await?;
+                if matches!(response.status, 404 | 405) {
+                    let password = [
+                        ("grant_type", "password"),
+                        ("username", &login.username),
+                        ("password", login.password.reveal()),
+                    ];
+                    ("POST", self.post(transport, scopes, &password).await?)
+                } else {
+                    ("GET", response)
+                }
+            }
+            (None, None) => ("GET", self.get(transport, scopes, None).await?),
+        };
+        if response.is_success() {
+            return self.read(&response);
+        }
+        let refusal = self.refusal(method, &response);
+        // A login that has gone stale should not keep anyone from what is public.
+        if self.login.is_some() && matches!(response.status, 401 | 403) && scopes.iter().all(|scope| !scope.push) {
+            let anonymous = self.get(transport, scopes, None).await?;
+            if anonymous.is_success() {
+                self.log.warn(format_args!("the stored login for {} was refused; going on without it", self.host));
+                return self.read(&anonymous);
+            }
+        }
+        Err(refusal.into())
     }
-    for scope in scopes.iter() {
-        query.append_pair("scope", &scope.to_string());
+
+    async fn get(
+        &self,
+        transport: &Transport,
+        scopes: &ScopeSet,
+        login: Option<&Credentials>,
+    ) -> Result<Response, RegistryError> {
+        let mut url = self.url.clone();
+        let mut query = url.query_pairs_mut();
+        if !self.service.is_empty() {
+            query.append_pair("service", self.service);
+        }
+        for scope in scopes.iter() {
+            query.append_pair("scope", &scope.to_string());
+        }
+        if let Some(login) = login {
+            query.append_pair("account", &login.username);
+        }
+        drop(query);
+        let mut request = Request::new(Method::GET, url, ANSWER_LIMIT);
+        request.headers.extend(login.map(|login| ("authorization", basic(login))));
+        Ok(transport.send(request, self.trust).await?)
     }
-    if let Some(credentials) = realm.credentials {
-        query.append_pair("account", &credentials.username);
+
+    async fn post(
+        &self,
+        transport: &Transport,
+        scopes: &ScopeSet,
+        grant: &[(&str, &str)],
+    ) -> Result<Response, RegistryError> {
+        let scope = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let mut fields = vec![("client_id", CLIENT), ("service", self.service), ("scope", &scope)];
+        fields.extend(grant);
+        let mut request = Request::new(Method::POST, self.url.clone(), ANSWER_LIMIT);
+        request.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
+        request.body = form(&fields).into_bytes();
+        Ok(transport.send(request, self.trust).await?)
     }
-    drop(query);
-    let mut request = Request::new(Method::GET, url, ANSWER_LIMIT);
-    if let Some(credentials) = realm.credentials {
-        request.headers.push(("authorization", basic(credentials)));
+
+    fn refusal(&self, method: &str, response: &Response) -> Refusal {
+        let url = display_url(&self.url);
+        Refusal::new(method, &url, response, self.host, self.login.is_some(), self.trouble)
     }
-    let response = transport.send(request, realm.trust).await?;
-    if !response.is_success() {
-        let url = display_url(&realm.url);
-        return Err(Refusal::new("GET", &url, &response, realm.host, realm.credentials.is_some()).into());
+
+    fn read(&self, response: &Response) -> Result<Token, RegistryError> {
+        read_token(&response.body, Instant::now()).ok_or_else(|| RegistryError::NoToken { url: display_url(&self.url) })
     }
-    read_token(&response.body).ok_or_else(|| RegistryError::NoToken { url: display_url(&realm.url) })
 }
 
-/// The token in an answer; servers call it either name, and some send both.
-fn read_token(body: &[u8]) -> Option<Secret> {
+/// The token in an answer; servers call it either name, and some send both. Its life is counted from now: what a
+/// server says about the time of issue may be anything.
+fn read_token(body: &[u8], now: Instant) -> Option<Token> {
     let text = String::from_utf8_lossy(body);
     let answer = Object::parse(&text, "TokenResponse").ok()?;
     let named = |name| answer.string(name).ok().filter(|token| !token.is_empty());
-    named("access_token").or_else(|| named("token")).map(Secret::new)
+    let secret = Secret::new(named("access_token").or_else(|| named("token"))?);
+    let life = answer.integer("expires_in").ok().and_then(|seconds| u64::try_from(seconds).ok());
+    // A year is as good as for ever, and cannot overflow.
+    let life = Duration::from_secs(life.unwrap_or_default().min(365 * 24 * 3600)).max(SHORTEST_LIFE);
+    Some(Token { secret, expires: now + life })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn token(json: &str) -> Option<(String, u64)> {
+        let now = Instant::now();
+        read_token(json.as_bytes(), now)
+            .map(|token| (token.secret.reveal().to_owned(), (token.expires - now).as_secs()))
+    }
+
     #[test]
     fn a_token_may_have_either_name() {
-        let token = |json: &str| read_token(json.as_bytes()).map(|token| token.reveal().to_owned());
-        assert_eq!(token(r#"{"token":"a"}"#).as_deref(), Some("a"));
-        assert_eq!(token(r#"{"token":"a","access_token":"b"}"#).as_deref(), Some("b"));
-        assert_eq!(token(r#"{"token":"a","access_token":""}"#).as_deref(), Some("a"));
-        assert_eq!(token("{}"), None);
-        assert_eq!(token("<html>"), None);
+        let name = |json| token(json).map(|(name, _)| name);
+        assert_eq!(name(r#"{"token":"a"}"#).as_deref(), Some("a"));
+        assert_eq!(name(r#"{"token":"a","access_token":"b"}"#).as_deref(), Some("b"));
+        assert_eq!(name(r#"{"token":"a","access_token":""}"#).as_deref(), Some("a"));
+        assert_eq!(name("{}"), None);
+        assert_eq!(name("<html>"), None);
+    }
+
+    #[test]
+    fn a_token_lives_a_minute_at_least() {
+        let life = |json| token(json).map(|(_, life)| life);
+        assert_eq!(life(r#"{"token":"a"}"#), Some(60));
+        assert_eq!(life(r#"{"token":"a","expires_in":300,"issued_at":"1970-01-01T00:00:00Z"}"#), Some(300));
+        assert_eq!(life(r#"{"token":"a","expires_in":-5}"#), Some(60));
+        assert_eq!(life(r#"{"token":"a","expires_in":"soon"}"#), Some(60));
+        assert!(life(r#"{"token":"a","expires_in":9223372036854775807}"#).is_some());
     }
 }

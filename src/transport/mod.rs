@@ -32,8 +32,8 @@ pub enum Trust {
     Any,
 }
 
-/// What to send.
-#[derive(Debug, Clone)]
+/// What to send. It may hold secrets, and is never shown.
+#[derive(Clone)]
 pub struct Request {
     /// GET, HEAD, POST, PUT or DELETE.
     pub method: Method,
@@ -208,6 +208,14 @@ pub fn display_url(url: &Url) -> String {
     let _ = plain.set_username("");
     let _ = plain.set_password(None);
     plain.to_string()
+}
+
+/// Fields in the form of `application/x-www-form-urlencoded`.
+#[must_use]
+pub fn form(fields: &[(&str, &str)]) -> String {
+    let mut url = Url::parse("http://localhost/").unwrap_or_else(|_| unreachable!("a fixed URL"));
+    url.query_pairs_mut().extend_pairs(fields);
+    url.query().unwrap_or_default().to_owned()
 }
 
 /// The usual name of a status code, `Not Found`.
