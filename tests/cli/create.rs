@@ -71,7 +71,7 @@ fn d2_a_failing_amend_leaves_the_list_as_it_was() {
 fn d2_a_create_broken_off_by_the_network_leaves_the_store_as_it_was() {
     let scene = Scene::new();
     scene.registry.fault(Fault::on("GET", "/blobs/").skip(1).always().cut_before());
-    scene.refused("create @t/app:v1 @t/app:amd64 @t/app:arm64");
+    scene.refused("create --retries 0 @t/app:v1 @t/app:amd64 @t/app:arm64");
     scene.registry.script().assert_played();
 }
 

@@ -38,7 +38,7 @@ const REFUSALS: [(u16, &str, &[&str]); 6] = [
 #[test]
 fn d5_a_refused_manifest_is_told_with_method_url_status_code_and_message() {
     for (status, body, parts) in REFUSALS {
-        for line in ["create @t/app:v1 @t/app:amd64", "inspect @t/app:amd64"] {
+        for line in ["create --retries 0 @t/app:v1 @t/app:amd64", "inspect --retries 0 @t/app:amd64"] {
             let scene = Scene::new();
             scene.registry.fault(Fault::on("GET", "/manifests/amd64").always().answer(status, body));
             let said = scene.refused(line);
@@ -120,7 +120,7 @@ fn d5_a_registry_that_is_not_there_is_told() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let host = gone.local_addr().expect("an address").to_string();
     drop(gone);
-    let said = scene.refused(&format!("inspect {host}/t/app:v1"));
+    let said = scene.refused(&format!("inspect --retries 0 {host}/t/app:v1"));
     tells(&said, &[&host]);
 }
 
