@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::log::Log;
-use crate::registry::Registry;
+use crate::registry::{Registry, Settings};
 use crate::store::Store;
 use crate::transport::Patience;
 use anyhow::Context as _;
@@ -31,7 +31,13 @@ impl App {
     /// A client for registries.
     #[must_use]
     pub fn registry(&self, insecure: bool) -> Registry {
-        Registry::new(self.config.logins(self.log), insecure, self.patience, self.log)
+        let settings = Settings {
+            logins: self.config.logins(self.log),
+            certificates: self.config.certificate_directories(),
+            insecure,
+            patience: self.patience,
+        };
+        Registry::new(settings, self.log)
     }
 
     /// Runs network work to its end. Commands that need none never start a runtime.

@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["config", "log", "registry", "store", "transport"]),
     ("resolve", &["digest", "manifest", "reference", "registry"]),
     ("registry", &["config", "digest", "json", "log", "manifest", "reference", "secret", "transport"]),
-    ("transport", &["log"]),
+    ("transport", &["config", "log"]),
     ("store", &["manifest", "reference"]),
     ("config", &["json", "log", "reference", "secret"]),
     ("manifest", &["digest", "json", "reference"]),

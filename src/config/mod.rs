@@ -1,10 +1,12 @@
 //! The configuration directory and its `config.json`, shared with docker (docker/cli `cli/config`).
 
 mod auths;
+mod certificates;
 mod helper;
 mod logins;
 
 pub use auths::{Credentials, Login};
+pub use certificates::{CertificateDirectories, HostCertificates, named_by_user};
 pub use logins::{Found, Logins, Places};
 
 use crate::json::{self, Object};
@@ -32,6 +34,7 @@ pub fn directory(flag: Option<PathBuf>) -> Result<PathBuf, NoHome> {
 #[derive(Debug, Default)]
 pub struct Config {
     docker: File,
+    directory: PathBuf,
 }
 
 /// The fields of `config.json` that docker expects to be of a certain type. docker drops the whole file when one
@@ -44,13 +47,19 @@ impl Config {
     /// program goes on without it.
     #[must_use]
     pub fn load(directory: &Path, log: Log) -> Self {
-        Self { docker: Self::read(&directory.join("config.json"), log) }
+        Self { docker: Self::read(&directory.join("config.json"), log), directory: directory.to_owned() }
     }
 
     /// The stored logins, and programs that store them. Other files than `config.json` are read now.
     #[must_use]
     pub fn logins(&self, log: Log) -> Logins {
         Logins::new(self.docker.clone(), log)
+    }
+
+    /// Where certificates for registries are.
+    #[must_use]
+    pub fn certificate_directories(&self) -> CertificateDirectories {
+        CertificateDirectories::new(&self.directory)
     }
 
     fn read(path: &Path, log: Log) -> File {

@@ -87,6 +87,10 @@ impl RegistryError {
                     "SSL_CERT_FILE=ca.pem trusts a private certificate authority; --insecure trusts any certificate"
                         .to_owned(),
                 ),
+                TransportFault::Proxy { .. } => Some(
+                    "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY=HOST goes around it"
+                        .to_owned(),
+                ),
                 TransportFault::Connect(_) | TransportFault::Timeout => {
                     Some("check the registry's name and port, and whether it can be reached from here".to_owned())
                 }

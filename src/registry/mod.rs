@@ -13,7 +13,7 @@ mod token;
 pub use error::{Diagnostic, Refusal, RegistryError};
 pub use scope::{Scope, ScopeSet};
 
-use crate::config::{Logins, Places};
+use crate::config::{CertificateDirectories, Logins, Places};
 use crate::digest::Digest;
 use crate::log::Log;
 use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
@@ -53,6 +53,18 @@ pub enum Mount {
     Declined,
 }
 
+/// What a client goes by.
+pub struct Settings {
+    /// Stored logins.
+    pub logins: Logins,
+    /// Certificate files for single registries.
+    pub certificates: CertificateDirectories,
+    /// Whether unverified TLS is allowed, and plain HTTP where there is no TLS.
+    pub insecure: bool,
+    /// How much to put up with.
+    pub patience: Patience,
+}
+
 /// A registry's domain, and where the login comes from.
 type HostKey = (String, Places);
 
@@ -66,17 +78,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A client that has not talked to any registry yet. `insecure` allows unverified TLS, and plain HTTP where there
-    /// is no TLS.
+    /// A client that has not talked to any registry yet.
     #[must_use]
-    pub fn new(logins: Logins, insecure: bool, patience: Patience, log: Log) -> Self {
-        Self {
-            transport: Transport::new(patience, log),
-            logins: Arc::new(logins),
-            log,
-            insecure,
-            hosts: Mutex::default(),
-        }
+    pub fn new(settings: Settings, log: Log) -> Self {
+        let Settings { logins, certificates, insecure, patience } = settings;
+        let transport = Transport::new(certificates, patience, log);
+        Self { transport, logins: Arc::new(logins), insecure, log, hosts: Mutex::default() }
     }
 
     /// Tells that a reference's repository will be read, and written too if `push`, so that the first token asked for

@@ -28,6 +28,17 @@ pub enum TransportFault {
     /// The server speaks something else than TLS, plain HTTP most likely.
     #[error("the server does not speak TLS on this port")]
     NotTls,
+    /// No connection through the proxy that the environment names.
+    #[error("cannot connect through the proxy {proxy}: {reason}")]
+    Proxy {
+        /// The proxy, without secrets.
+        proxy: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The certificate files for this registry cannot be used.
+    #[error("{0}")]
+    Certificates(String),
     /// Too slow.
     #[error("timed out")]
     Timeout,

@@ -6,14 +6,18 @@ mod error;
 mod proxy;
 mod retry;
 mod tls;
+mod validity;
 
 pub use error::{TransportError, TransportFault};
 pub use reqwest::{Method, Url};
 pub use retry::Patience;
 
+use crate::config::{CertificateDirectories, HostCertificates};
 use crate::log::Log;
+use proxy::Proxies;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long a connection may take to be made, TLS included.
@@ -24,7 +28,7 @@ const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Which certificates to believe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// Those the system trusts.
     System,
@@ -84,11 +88,14 @@ impl Response {
     }
 }
 
-/// Sends requests. Connections are kept and shared by all requests with the same trust.
-#[derive(Debug)]
+/// What a client is made for: a trust, and the host whose certificate files it knows, if there are any.
+type ClientKey = (Trust, Option<String>);
+
+/// Sends requests. Connections are kept and shared by all requests with the same trust and the same certificates.
 pub struct Transport {
-    system: OnceLock<reqwest::Client>,
-    any: OnceLock<reqwest::Client>,
+    clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
+    proxies: OnceLock<Proxies>,
+    certificates: CertificateDirectories,
     patience: Patience,
     log: Log,
 }
@@ -96,8 +103,8 @@ pub struct Transport {
 impl Transport {
     /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
     #[must_use]
-    pub fn new(patience: Patience, log: Log) -> Self {
-        Self { system: OnceLock::new(), any: OnceLock::new(), patience, log }
+    pub fn new(certificates: CertificateDirectories, patience: Patience, log: Log) -> Self {
+        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, log }
     }
 
     /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as patience
@@ -160,23 +167,64 @@ impl Transport {
             value.set_sensitive(name == "authorization");
             headers.insert(HeaderName::from_static(name), value);
         }
-        let builder = self.client(trust).request(request.method, request.url).headers(headers).body(request.body);
-        let response = builder.send().await.map_err(|error| TransportFault::of(&error))?;
+        let url = request.url.clone();
+        let builder =
+            self.client(&url, trust)?.request(request.method, request.url).headers(headers).body(request.body);
+        let response = builder.send().await.map_err(|error| self.fault(&error, &url))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = read_body(response, request.limit).await?;
         Ok(Response { status, headers, body })
     }
 
-    fn client(&self, trust: Trust) -> &reqwest::Client {
-        match trust {
-            Trust::System => self.system.get_or_init(|| client(trust, CONNECT_LIMIT)),
-            Trust::Any => self.any.get_or_init(|| client(trust, CONNECT_LIMIT_BEFORE_FALLBACK)),
+    /// What kept a request from being answered; that a proxy was in the way is worth telling.
+    fn fault(&self, error: &reqwest::Error, url: &Url) -> TransportFault {
+        match (TransportFault::of(error), self.proxies().proxy_for(url)) {
+            (TransportFault::Connect(reason), Some(proxy)) => {
+                TransportFault::Proxy { proxy: display_url(&proxy), reason }
+            }
+            (fault, _) => fault,
         }
+    }
+
+    fn proxies(&self) -> &Proxies {
+        self.proxies.get_or_init(Proxies::from_environment)
+    }
+
+    fn client(&self, url: &Url, trust: Trust) -> Result<reqwest::Client, TransportFault> {
+        let host = match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (host, _) => host.unwrap_or_default().to_owned(),
+        };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&(trust, Some(host.clone()))) {
+            return Ok(client.clone());
+        }
+        let files = if url.scheme() == "https" {
+            self.certificates.load(&host, self.log)
+        } else {
+            Ok(HostCertificates::default())
+        };
+        let files = match files {
+            // Who trusts anyone is not stopped by files about whom to trust.
+            Err(_) if trust == Trust::Any => HostCertificates::default(),
+            files => files.map_err(TransportFault::Certificates)?,
+        };
+        let is_special = files != HostCertificates::default();
+        let key = (trust, is_special.then_some(host));
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = client(trust, &files, self.proxies().clone())?;
+        clients.insert(key, client.clone());
+        Ok(client)
     }
 }
 
-fn client(trust: Trust, connect_limit: Duration) -> reqwest::Client {
-    let proxies = proxy::Proxies::from_environment();
+fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<reqwest::Client, TransportFault> {
+    let connect_limit = match trust {
+        Trust::System => CONNECT_LIMIT,
+        Trust::Any => CONNECT_LIMIT_BEFORE_FALLBACK,
+    };
     let built = reqwest::Client::builder()
         .proxy(reqwest::Proxy::custom(move |url| proxies.proxy_for(url)))
         .user_agent(concat!("mfst/", env!("CARGO_PKG_VERSION")))
@@ -184,9 +232,9 @@ fn client(trust: Trust, connect_limit: Duration) -> reqwest::Client {
         .retry(reqwest::retry::never())
         .connect_timeout(connect_limit)
         .read_timeout(STALL_LIMIT)
-        .tls_backend_preconfigured(tls::configuration(trust))
+        .tls_backend_preconfigured(tls::configuration(trust, files).map_err(TransportFault::Certificates)?)
         .build();
-    built.unwrap_or_else(|error| unreachable!("the client has a fixed configuration: {error}"))
+    built.map_err(|error| TransportFault::Broken(error.to_string()))
 }
 
 async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, TransportFault> {

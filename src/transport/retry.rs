@@ -48,11 +48,14 @@ pub(super) fn judge_response(response: &Response, now: SystemTime) -> Verdict {
 /// Judges a missing answer. Everything that is sent to a registry may be sent twice.
 pub(super) fn judge_fault(fault: &TransportFault) -> Verdict {
     match fault {
-        TransportFault::Connect(_) => Verdict::Transient { retry_after: None, retries: CONNECT_RETRIES },
+        TransportFault::Connect(_) | TransportFault::Proxy { .. } => {
+            Verdict::Transient { retry_after: None, retries: CONNECT_RETRIES }
+        }
         TransportFault::Timeout | TransportFault::Broken(_) => {
             Verdict::Transient { retry_after: None, retries: u32::MAX }
         }
         TransportFault::Tls(_)
+        | TransportFault::Certificates(_)
         | TransportFault::NotTls
         | TransportFault::TooLarge(_)
         | TransportFault::BadHeader(_) => Verdict::Final,

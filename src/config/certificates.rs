@@ -1,0 +1,145 @@
+//! Certificates for single registries: `certs.d/HOST[:PORT]/` (docker's documentation, "Verify repository client with
+//! certificates"), and what the user trusts by name.
+
+use crate::log::Log;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// The certificate files for one registry, as PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostCertificates {
+    /// `*.crt`: authorities to trust beside the system's, all files in one.
+    pub authorities: Vec<u8>,
+    /// `*.cert` and `*.key`: what to show to the registry; the first pair in the order of the names.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Where certificates for registries are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateDirectories {
+    directories: Vec<PathBuf>,
+}
+
+impl CertificateDirectories {
+    /// docker's directory (that of `rootlesskit`, where that is in charge), `certs.d` in the configuration directory, and the
+    /// containers tools'.
+    #[must_use]
+    pub fn new(config_directory: &Path) -> Self {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home_config = variable("XDG_CONFIG_HOME").or_else(|| Some(dirs::home_dir()?.join(".config")));
+        let rootless = variable("ROOTLESSKIT_STATE_DIR").and(home_config.clone());
+        let docker = rootless.map_or_else(|| PathBuf::from("/etc/docker"), |home| home.join("docker"));
+        let containers = home_config.map(|home| home.join("containers"));
+        let roots = [Some(docker), Some(config_directory.to_owned()), containers, Some("/etc/containers".into())];
+        Self { directories: roots.into_iter().flatten().map(|root| root.join("certs.d")).collect() }
+    }
+
+    /// The certificates for a `host[:port]`, from the first directory there is for it. A directory that cannot be read
+    /// counts as none. The error is in docker's words.
+    pub fn load(&self, host: &str, log: Log) -> Result<HostCertificates, String> {
+        for directory in self.directories.iter().map(|directory| directory.join(host)) {
+            match list(&directory) {
+                Ok(names) => return read(&directory, &names, log),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => log.debug(format_args!("passing over {}: {error}", directory.display())),
+            }
+        }
+        Ok(HostCertificates::default())
+    }
+}
+
+/// The certificates in `SSL_CERT_FILE`, as PEM: those the user trusts by name.
+#[must_use]
+pub fn named_by_user() -> Vec<u8> {
+    env::var_os("SSL_CERT_FILE").and_then(|path| fs::read(path).ok()).unwrap_or_default()
+}
+
+fn list(directory: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<io::Result<Vec<_>>>()?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn read(directory: &Path, names: &[String], log: Log) -> Result<HostCertificates, String> {
+    let mut found = HostCertificates::default();
+    let file = |name: &str| {
+        let path = directory.join(name);
+        log.debug(format_args!("reading {}", path.display()));
+        fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    for name in names {
+        if name.strip_suffix(".crt").is_some() {
+            found.authorities.extend(file(name)?);
+            found.authorities.push(b'\n');
+        } else if let Some(stem) = name.strip_suffix(".cert") {
+            let key = format!("{stem}.key");
+            if !names.contains(&key) {
+                return Err(format!(
+                    "missing key {key} for client certificate {name}. CA certificates must use the extension .crt"
+                ));
+            }
+            if found.identity.is_none() {
+                found.identity = Some((file(name)?, file(&key)?));
+            }
+        } else if let Some(stem) = name.strip_suffix(".key") {
+            let certificate = format!("{stem}.cert");
+            if !names.contains(&certificate) {
+                return Err(format!("missing client certificate {certificate} for key {name}"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &str)]) -> Result<HostCertificates, String> {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("h.io:5000");
+        fs::create_dir(&directory).unwrap();
+        for (name, content) in files {
+            fs::write(directory.join(name), content).unwrap();
+        }
+        CertificateDirectories { directories: vec![root.path().to_owned()] }.load("h.io:5000", Log::default())
+    }
+
+    #[test]
+    fn authorities_and_the_first_pair_are_taken() {
+        let files = [
+            ("b.cert", "B"),
+            ("b.key", "k"),
+            ("a.cert", "A"),
+            ("a.key", "K"),
+            ("1.crt", "x"),
+            ("2.crt", "y"),
+            ("README", ""),
+        ];
+        let found = load(&files).unwrap();
+        assert_eq!(
+            found,
+            HostCertificates { authorities: b"x\ny\n".to_vec(), identity: Some((b"A".to_vec(), b"K".to_vec())) }
+        );
+    }
+
+    #[test]
+    fn half_a_pair_is_refused_in_dockers_words() {
+        let message = load(&[("client.cert", "")]).unwrap_err();
+        assert_eq!(
+            message,
+            "missing key client.key for client certificate client.cert. CA certificates must use the extension .crt"
+        );
+        assert_eq!(
+            load(&[("client.key", "")]).unwrap_err(),
+            "missing client certificate client.cert for key client.key"
+        );
+    }
+
+    #[test]
+    fn no_directory_means_nothing_special() {
+        let none = CertificateDirectories { directories: vec!["/nonexistent".into()] };
+        assert_eq!(none.load("h.io", Log::default()), Ok(HostCertificates::default()));
+    }
+}
