@@ -5,8 +5,9 @@ use super::helper;
 use crate::json::Object;
 use crate::log::Log;
 use crate::reference::Reference;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::{env, fs};
 
 /// The environment variable that holds logins itself.
@@ -20,7 +21,12 @@ pub struct Logins {
     docker: File,
     /// The files of podman, skopeo and buildah, for registries that docker has no login for.
     containers: Vec<File>,
+    /// What helpers have said, by helper and server: each is run once.
+    answers: Mutex<HashMap<(String, String), Answer>>,
 }
+
+/// What a helper has said: a login, that there is none, or why it cannot say.
+type Answer = Result<Option<Login>, String>;
 
 /// The logins in one file.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +96,7 @@ impl Logins {
             docker.store = default_store();
         }
         let containers = containers_files().into_iter().filter_map(|path| read_containers_file(&path, log)).collect();
-        Self { environment: environment.unwrap_or_default(), docker, containers }
+        Self { environment: environment.unwrap_or_default(), docker, containers, answers: Mutex::default() }
     }
 
     /// Where the login for a repository may be: docker's order, and then the containers tools' files.
@@ -130,14 +136,12 @@ impl Logins {
                 Place::Docker { key } if docker_file_counts => self.docker.auths.get(key).cloned(),
                 Place::Docker { .. } => None,
                 Place::Containers { file, key } => self.containers[*file].auths.get(key).cloned(),
-                Place::Helper { name, server } => match helper::get(name, server) {
+                Place::Helper { name, server } => match self.ask(name, server, log) {
                     Ok(login) => {
                         docker_file_counts = login.is_some();
                         login
                     }
-                    Err(error) => {
-                        let trouble = format!("{} has no login for {server}: {error}", helper::program(name));
-                        log.warn(&trouble);
+                    Err(trouble) => {
                         found.trouble = Some(trouble);
                         None
                     }
@@ -149,6 +153,18 @@ impl Logins {
             }
         }
         found
+    }
+
+    fn ask(&self, name: &str, server: &str, log: Log) -> Answer {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = answers.entry((name.to_owned(), server.to_owned())).or_insert_with(|| {
+            helper::get(name, server).map_err(|error| {
+                let trouble = format!("{} gives no login for {server}: {error}", helper::program(name));
+                log.warn(&trouble);
+                trouble
+            })
+        });
+        answer.clone()
     }
 
     fn describe(&self, place: &Place) -> String {

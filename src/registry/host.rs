@@ -201,8 +201,14 @@ impl Host {
             };
             let response = transport.send(call.authorized(url, bearer(&token)), self.endpoint.trust()).await?;
             match rejection(&response) {
-                None => return Ok(response),
-                Some(Rejection::Scope(asked)) if !widened => {
+                None => {
+                    if refused.is_some() && scopes == call.scopes {
+                        // Here one token does not serve for everything; the other requests need not find out again.
+                        *lock(&self.foreseen) = ScopeSet::default();
+                    }
+                    return Ok(response);
+                }
+                Some(Rejection::Scope(asked)) if !widened && !scopes.covers(&asked) => {
                     widened = true;
                     choices.push_front(scopes.union(&asked));
                 }
