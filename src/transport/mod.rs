@@ -3,6 +3,7 @@
 //! This is the only module that names the HTTP and TLS libraries.
 
 mod error;
+mod pace;
 mod proxy;
 mod retry;
 mod tls;
@@ -14,12 +15,15 @@ pub use retry::Patience;
 
 use crate::config::{CertificateDirectories, HostCertificates};
 use crate::log::Log;
+use pace::Pace;
 use proxy::Proxies;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+/// How many requests a server gets at a time: as many as HTTP/2 servers usually take.
+const JOBS: usize = 100;
 /// How long a connection may take to be made, TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP is tried next: a plain HTTP server may let a TLS handshake hang for ever.
@@ -97,6 +101,7 @@ pub struct Transport {
     proxies: OnceLock<Proxies>,
     certificates: CertificateDirectories,
     patience: Patience,
+    pace: Pace,
     log: Log,
 }
 
@@ -104,7 +109,7 @@ impl Transport {
     /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
     #[must_use]
     pub fn new(certificates: CertificateDirectories, patience: Patience, log: Log) -> Self {
-        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, log }
+        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, pace: Pace::new(JOBS), log }
     }
 
     /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as patience
@@ -128,6 +133,9 @@ impl Transport {
                 return outcome;
             };
             self.log.debug(format_args!("trying again in {} ms (retry {made})", wait.as_millis()));
+            if let Ok((chosen, Response { status: 429, .. })) = &outcome {
+                self.pace.lane(&server(&choices[*chosen].url)).pause(wait);
+            }
             tokio::time::sleep(wait).await;
         }
     }
@@ -170,7 +178,12 @@ impl Transport {
         let url = request.url.clone();
         let builder =
             self.client(&url, trust)?.request(request.method, request.url).headers(headers).body(request.body);
+        let lane = self.pace.lane(&server(&url));
+        let _slot = lane.enter().await;
         let response = builder.send().await.map_err(|error| self.fault(&error, &url))?;
+        if response.version() < reqwest::Version::HTTP_2 {
+            self.pace.narrow(&lane);
+        }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = read_body(response, request.limit).await?;
         Ok(Response { status, headers, body })
@@ -191,10 +204,7 @@ impl Transport {
     }
 
     fn client(&self, url: &Url, trust: Trust) -> Result<reqwest::Client, TransportFault> {
-        let host = match (url.host_str(), url.port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (host, _) => host.unwrap_or_default().to_owned(),
-        };
+        let host = server(url);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&(trust, Some(host.clone()))) {
             return Ok(client.clone());
@@ -246,6 +256,14 @@ async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Vec<
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The server that a URL is on, `host` or `host:port`.
+fn server(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    }
 }
 
 /// A URL without its query, which may hold signatures, and without user information.
