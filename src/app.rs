@@ -9,6 +9,15 @@ use anyhow::Context as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+/// How registries are to be dealt with, as the command line says.
+#[derive(Debug, Clone, Copy)]
+pub struct Network {
+    /// How much to put up with.
+    pub patience: Patience,
+    /// How many requests a registry gets at a time, at most.
+    pub jobs: usize,
+}
+
 /// Made once, from what the command line says.
 pub struct App {
     /// The local manifest lists.
@@ -16,16 +25,16 @@ pub struct App {
     /// Warnings and `--debug` lines.
     pub log: Log,
     config: Config,
-    patience: Patience,
+    network: Network,
 }
 
 impl App {
     /// Finds the configuration directory and reads `config.json`.
-    pub fn new(config_directory: Option<PathBuf>, patience: Patience, debug: bool) -> anyhow::Result<Self> {
+    pub fn new(config_directory: Option<PathBuf>, network: Network, debug: bool) -> anyhow::Result<Self> {
         let log = Log { debug };
         let directory = config::directory(config_directory)?;
         log.debug(format_args!("configuration directory {}", directory.display()));
-        Ok(Self { store: Store::new(&directory), log, config: Config::load(&directory, log), patience })
+        Ok(Self { store: Store::new(&directory), log, config: Config::load(&directory, log), network })
     }
 
     /// A client for registries.
@@ -35,7 +44,8 @@ impl App {
             logins: self.config.logins(self.log),
             certificates: self.config.certificate_directories(),
             insecure,
-            patience: self.patience,
+            patience: self.network.patience,
+            jobs: self.network.jobs,
         };
         Registry::new(settings, self.log)
     }

@@ -48,7 +48,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
     match cli::parse(words)? {
         Parsed::Run(invocation) => {
-            let app = app::App::new(invocation.config, invocation.patience, invocation.debug)?;
+            let app = app::App::new(invocation.config, invocation.network, invocation.debug)?;
             invocation.command.run(&app)
         }
         Parsed::Text(text) => app::print(&text),

@@ -5,11 +5,9 @@ use crate::manifest::{Descriptor, Document, Image, ImageManifest, Index, Platfor
 use crate::reference::Reference;
 use crate::registry::{Fetched, Registry, RegistryError, Scope};
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::TryStreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use thiserror::Error;
-
-/// How many images are asked for at a time.
-const IN_FLIGHT: usize = 8;
 
 /// Why a reference is no image.
 #[derive(Debug, Error)]
@@ -29,7 +27,8 @@ pub async fn images(registry: &Registry, references: &[Reference]) -> anyhow::Re
         let scopes = references.iter().filter(|other| other.domain() == reference.domain());
         registry.foresee(reference, scopes.map(|other| Scope::pull(other.path())));
     }
-    stream::iter(references).map(|reference| fetch(registry, reference)).buffered(IN_FLIGHT).try_collect().await
+    let fetches: FuturesOrdered<_> = references.iter().map(|reference| fetch(registry, reference)).collect();
+    fetches.try_collect().await
 }
 
 async fn fetch(registry: &Registry, reference: &Reference) -> anyhow::Result<ImageManifest> {
@@ -62,7 +61,8 @@ pub async fn image(
 /// Fetches the images that a list in a registry consists of. An entry that is not there, or that is no image, comes
 /// without a manifest.
 pub async fn children(registry: &Registry, list: &Reference, index: Index) -> anyhow::Result<Vec<ImageManifest>> {
-    stream::iter(index.manifests).map(|entry| child(registry, list, entry)).buffered(IN_FLIGHT).try_collect().await
+    let children: FuturesOrdered<_> = index.manifests.into_iter().map(|entry| child(registry, list, entry)).collect();
+    children.try_collect().await
 }
 
 async fn child(registry: &Registry, list: &Reference, entry: Descriptor) -> anyhow::Result<ImageManifest> {

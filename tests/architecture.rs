@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("lib", &["app", "cli", "failure", "log"]),
-    ("cli", &["commands", "transport"]),
+    ("cli", &["app", "commands", "transport"]),
     ("failure", &["cli", "log", "registry", "store"]),
     ("commands", &["app", "digest", "failure", "json", "manifest", "reference", "registry", "resolve", "store"]),
     ("app", &["config", "log", "registry", "store", "transport"]),
@@ -34,7 +34,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio::runtime", &["app"]),
     ("fs::", &["store", "config"]),
     ("std::process", &["main", "lib", "failure", "config"]),
-    ("std::env", &["main", "config", "transport"]),
+    ("std::env", &["main", "cli", "config", "transport"]),
     ("stdout()", &["app"]),
     ("stderr()", &["log"]),
     ("println!", &[]),

@@ -2,8 +2,9 @@
 
 use super::usage::UsageError;
 use super::{Invocation, Parsed, flags};
+use crate::app::Network;
 use crate::commands::{Command, annotate, create, inspect, push, rm};
-use crate::transport::Patience;
+use crate::transport::{DEFAULT_JOBS, Patience};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
@@ -41,6 +42,9 @@ struct Words {
     /// Print help
     #[arg(short, long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
     help: bool,
+    /// Send a registry at most this many requests at a time [default: `$MFST_JOBS`, else 100]
+    #[arg(long, value_name = "N", global = true)]
+    jobs: Option<usize>,
     /// Retry a request that failed for a passing reason at most this often
     #[arg(long, value_name = "N", global = true, default_value_t = Patience::default().retries)]
     retries: u32,
@@ -195,10 +199,16 @@ pub(super) fn parse(words: &[OsString]) -> Result<Parsed, UsageError> {
         None => Ok(Parsed::NoCommand(root.render_help().to_string())),
         Some(verb) => {
             let patience = Patience { retries: words.retries, limit: words.timeout };
+            let network = Network { patience, jobs: words.jobs.or_else(jobs_variable).unwrap_or(DEFAULT_JOBS) };
             let (config, command) = (words.config, verb.meaning()?);
-            Ok(Parsed::Run(Box::new(Invocation { config, debug, patience, command })))
+            Ok(Parsed::Run(Box::new(Invocation { config, debug, network, command })))
         }
     }
+}
+
+/// A value that is no number is no reason to stop: it may be meant for something else of that name.
+fn jobs_variable() -> Option<usize> {
+    std::env::var("MFST_JOBS").ok()?.parse().ok()
 }
 
 impl Verb {

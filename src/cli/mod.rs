@@ -8,8 +8,8 @@ mod usage;
 
 pub use usage::UsageError;
 
+use crate::app::Network;
 use crate::commands::Command;
-use crate::transport::Patience;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -20,8 +20,8 @@ pub struct Invocation {
     pub config: Option<PathBuf>,
     /// Whether to say what is being done.
     pub debug: bool,
-    /// How much to put up with from registries.
-    pub patience: Patience,
+    /// How to deal with registries.
+    pub network: Network,
     /// What to do.
     pub command: Command,
 }

@@ -63,6 +63,8 @@ pub struct Settings {
     pub insecure: bool,
     /// How much to put up with.
     pub patience: Patience,
+    /// How many requests a registry gets at a time, at most.
+    pub jobs: usize,
 }
 
 /// A registry's domain, and where the login comes from.
@@ -81,8 +83,8 @@ impl Registry {
     /// A client that has not talked to any registry yet.
     #[must_use]
     pub fn new(settings: Settings, log: Log) -> Self {
-        let Settings { logins, certificates, insecure, patience } = settings;
-        let transport = Transport::new(certificates, patience, log);
+        let Settings { logins, certificates, insecure, patience, jobs } = settings;
+        let transport = Transport::new(certificates, patience, jobs, log);
         Self { transport, logins: Arc::new(logins), insecure, log, hosts: Mutex::default() }
     }
 

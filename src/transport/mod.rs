@@ -10,6 +10,7 @@ mod tls;
 mod validity;
 
 pub use error::{TransportError, TransportFault};
+pub use pace::DEFAULT_JOBS;
 pub use reqwest::{Method, Url};
 pub use retry::Patience;
 
@@ -22,8 +23,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How many requests a server gets at a time: as many as HTTP/2 servers usually take.
-const JOBS: usize = 100;
 /// How long a connection may take to be made, TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP is tried next: a plain HTTP server may let a TLS handshake hang for ever.
@@ -108,8 +107,8 @@ pub struct Transport {
 impl Transport {
     /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
     #[must_use]
-    pub fn new(certificates: CertificateDirectories, patience: Patience, log: Log) -> Self {
-        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, pace: Pace::new(JOBS), log }
+    pub fn new(certificates: CertificateDirectories, patience: Patience, jobs: usize, log: Log) -> Self {
+        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, pace: Pace::new(jobs), log }
     }
 
     /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as patience

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+/// How many requests a server gets at a time unless the user says otherwise: as many as HTTP/2 servers usually take.
+pub const DEFAULT_JOBS: usize = 100;
 /// Without HTTP/2 each request at a time needs a connection of its own; servers count those.
 const HTTP1_CONNECTIONS: usize = 16;
 

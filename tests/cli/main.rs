@@ -13,6 +13,7 @@ mod support;
 
 mod annotate;
 mod auth;
+mod budget;
 mod create;
 mod embedded;
 mod errors;

@@ -10,11 +10,9 @@ use crate::manifest::{ImageManifest, ListError, Payload};
 use crate::reference::Reference;
 use crate::registry::{Mount, Registry, Scope};
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::TryStreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use thiserror::Error;
-
-/// How many blobs or manifests are on their way at a time.
-const IN_FLIGHT: usize = 8;
 
 /// What `push` was asked for.
 #[derive(Debug)]
@@ -76,9 +74,10 @@ async fn restore(registry: &Registry, target: &Reference, images: &mut [ImageMan
 
 async fn carry_out(app: &App, registry: &Registry, plan: &PushPlan) -> anyhow::Result<()> {
     let target = &plan.target;
-    let mounts = stream::iter(&plan.mounts).map(|blob| mount(registry, target, blob)).buffered(IN_FLIGHT);
+    // How many are under way at a time is the transport's affair.
+    let mounts: FuturesOrdered<_> = plan.mounts.iter().map(|blob| mount(registry, target, blob)).collect();
     mounts.try_collect::<()>().await?;
-    let mut children = stream::iter(&plan.children).map(|child| put(registry, child)).buffered(IN_FLIGHT);
+    let mut children: FuturesOrdered<_> = plan.children.iter().map(|child| put(registry, child)).collect();
     // That nothing can be told is no reason to leave a push half done.
     let mut told = Ok(());
     while let Some((reference, digest)) = children.try_next().await? {

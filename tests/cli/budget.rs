@@ -1,0 +1,94 @@
+//! How many requests a command sends, and how many of them wait for each other.
+
+use std::time::Duration;
+
+use crate::scene::Scene;
+use crate::support::acl::Acl;
+use crate::support::certs;
+use crate::support::embedded::{Builder, Embedded};
+use crate::support::faults::Fault;
+use crate::support::sample::Sample;
+use crate::support::token::TokenServer;
+
+/// A registry in which `src/N:1` are images with this many layers, each request taking long enough that those sent
+/// together overlap.
+fn scene(registry: Builder, images: usize, layers: usize) -> Scene {
+    let scene = Scene::with(registry);
+    for image in 0..images {
+        let names: Vec<String> = (0..layers).map(|layer| format!("layer {image} {layer}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        scene.registry.put_image(&format!("src/{image}"), "1", &Sample::oci_with_layers("linux/amd64", &names));
+    }
+    scene.registry.log().clear();
+    scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(60)));
+    scene
+}
+
+fn create_line(images: usize) -> String {
+    let images: Vec<String> = (0..images).map(|image| format!("@src/{image}:1")).collect();
+    format!("create @dst/app:1 {}", images.join(" "))
+}
+
+/// Over TLS with tokens: one refused request, one token, and then only what depends on each other, however many images
+/// and layers there are.
+#[test]
+fn requests_that_do_not_depend_on_each_other_are_sent_together() {
+    for (images, layers) in [(1, 1), (4, 8), (10, 8)] {
+        let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+        let identity = certs::private_ca();
+        let scene = scene(Embedded::plain().tls(&identity).bearer(&tokens), images, layers);
+
+        scene.ok(&create_line(images));
+        assert_eq!(scene.registry.log().entries().len(), 1 + 2 * images, "{:?}", scene.registry.log().lines());
+        assert_eq!(
+            scene.registry.log().depth(),
+            3,
+            "challenge, manifests, configs: {:?}",
+            scene.registry.log().lines()
+        );
+        assert_eq!(tokens.requests().len(), 1);
+        assert_eq!(scene.registry.log().connections(), 1);
+
+        scene.registry.log().clear();
+        scene.ok("push @dst/app:1");
+        let blobs = images * (layers + 1);
+        assert_eq!(scene.registry.log().entries().len(), 1 + blobs + images + 1);
+        assert_eq!(
+            scene.registry.log().depth(),
+            4,
+            "challenge, mounts, manifests, list: {:?}",
+            scene.registry.log().lines()
+        );
+        assert_eq!(tokens.requests().len(), 2);
+        assert_eq!(scene.registry.log().connections(), 1);
+    }
+}
+
+/// Without HTTP/2 each request at a time needs a connection; there are at most sixteen.
+#[test]
+fn without_http2_there_are_at_most_sixteen_connections() {
+    let scene = scene(Embedded::plain(), 10, 8);
+    scene.ok(&create_line(10));
+    assert_eq!(scene.registry.log().depth(), 3, "the first request, manifests, configs");
+    scene.registry.log().clear();
+    scene.ok("push @dst/app:1");
+    assert!(scene.registry.log().connections() <= 16, "{}", scene.registry.log().connections());
+}
+
+#[test]
+fn jobs_limits_the_requests_at_a_time() {
+    let scene = scene(Embedded::plain(), 4, 2);
+    scene.ok(&format!("--jobs 1 {}", create_line(4)));
+    assert_eq!(scene.registry.log().depth(), 8, "one after the other");
+}
+
+/// The list in a registry is all that showing it takes.
+#[test]
+fn a_list_is_shown_with_one_request() {
+    let scene = scene(Embedded::plain(), 4, 2);
+    scene.ok(&create_line(4));
+    scene.ok("push --purge @dst/app:1");
+    scene.registry.log().clear();
+    scene.ok("inspect @dst/app:1");
+    scene.registry.log().assert_requests(&["GET /v2/dst/app/manifests/1 200"]);
+}
