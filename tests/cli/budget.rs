@@ -20,7 +20,7 @@ fn scene(registry: Builder, images: usize, layers: usize) -> Scene {
         scene.registry.put_image(&format!("src/{image}"), "1", &Sample::oci_with_layers("linux/amd64", &names));
     }
     scene.registry.log().clear();
-    scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(60)));
+    scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(200)));
     scene
 }
 
