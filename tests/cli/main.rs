@@ -11,6 +11,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use support::scene;
+
 mod annotate;
 mod auth;
 mod budget;
@@ -22,5 +24,4 @@ mod inspect;
 mod process;
 mod push;
 mod rm;
-mod scene;
 mod tls;

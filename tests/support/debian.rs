@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
+use super::certs::Pair;
+use super::jwt::Signer;
+use super::token::TokenServer;
 use super::wire::{self, Target};
 
 /// The docker CLI that the recorded results come from.
@@ -42,11 +46,57 @@ pub trait Registry {
     fn requests(&self) -> Vec<String>;
 }
 
+/// What stands at the door of a registry that shares its state with an open one.
+#[derive(Debug, Default)]
+pub struct Door<'a> {
+    /// Lets in nobody but [`LOGIN`].
+    pub login: bool,
+    /// The server's certificate and key, where it speaks TLS.
+    pub tls: Option<&'a Pair>,
+    /// The authority that clients must have a certificate of.
+    pub clients: Option<&'a str>,
+    /// The realm, and the certificate of the tokens' signer.
+    pub tokens: Option<(&'a str, &'a str)>,
+}
+
+impl Door<'_> {
+    fn http(&self, state: &Path) -> String {
+        let Some(pair) = self.tls else { return String::new() };
+        let certificate = file(state, "door.crt", &pair.certificate);
+        let key = file(state, "door.key", &pair.key);
+        let clients = self.clients.map(|ca| format!("    clientcas: [{}]\n", file(state, "clients.crt", ca)));
+        format!("  tls:\n    certificate: {certificate}\n    key: {key}\n{}", clients.unwrap_or_default())
+    }
+
+    fn auth(&self, state: &Path) -> String {
+        if self.login {
+            let path = file(state, "htpasswd", HTPASSWD);
+            return format!("auth:\n  htpasswd:\n    realm: test\n    path: {path}\n");
+        }
+        let Some((realm, certificate)) = self.tokens else { return String::new() };
+        let bundle = file(state, "tokens.crt", certificate);
+        let (service, issuer) = (TokenServer::SERVICE, Signer::ISSUER);
+        format!(
+            "auth:\n  token:\n    realm: {realm}\n    service: {service}\n    issuer: {issuer}\n    \
+             rootcertbundle: {bundle}\n"
+        )
+    }
+}
+
+/// Puts a file beside the state and tells its path.
+fn file(state: &Path, name: &str, text: &str) -> String {
+    let path = state.join(name);
+    fs::write(&path, text).expect("write a file for the registry");
+    path.display().to_string()
+}
+
 /// A docker-registry 2.8 process with state of its own, stopped when dropped.
 pub struct DebianRegistry {
     process: Child,
-    state: TempDir,
+    state: Arc<TempDir>,
     target: Target,
+    /// Where it writes what it was asked.
+    log: PathBuf,
 }
 
 impl DebianRegistry {
@@ -56,18 +106,29 @@ impl DebianRegistry {
             skip("registry", "docker-registry is not installed");
             return None;
         };
-        let started = (0..5).find_map(|_| Self::start(&program, login));
+        let door = Door { login, ..Door::default() };
+        let started = (0..5).find_map(|_| {
+            let state = Arc::new(TempDir::new().expect("a temporary directory"));
+            Self::start(&program, state, &door)
+        });
         Some(started.expect("docker-registry starts within a few attempts"))
     }
 
-    fn start(program: &Path, login: bool) -> Option<Self> {
-        let state = TempDir::new().expect("a temporary directory");
-        let host = format!("127.0.0.1:{}", free_port());
-        let authorization = login.then(|| format!("Basic {}", STANDARD.encode(LOGIN)));
-        let config = state.path().join("config.yml");
-        fs::write(state.path().join("htpasswd"), HTPASSWD).expect("write the registry's password file");
-        fs::write(&config, configuration(state.path(), &host, login)).expect("write the registry's configuration");
-        let log = File::create(state.path().join("log")).expect("create the registry's log");
+    /// Starts another one with the same contents and this door.
+    pub fn behind(&self, door: &Door<'_>) -> Self {
+        let program = find("docker-registry").expect("docker-registry is installed");
+        let started = (0..5).find_map(|_| Self::start(&program, Arc::clone(&self.state), door));
+        started.expect("docker-registry starts within a few attempts")
+    }
+
+    fn start(program: &Path, state: Arc<TempDir>, door: &Door<'_>) -> Option<Self> {
+        let port = free_port();
+        let host = format!("127.0.0.1:{port}");
+        let authorization = door.login.then(|| format!("Basic {}", STANDARD.encode(LOGIN)));
+        let config = state.path().join(format!("config-{port}.yml"));
+        fs::write(&config, configuration(state.path(), &host, door)).expect("write the registry's configuration");
+        let path = state.path().join(format!("log-{port}"));
+        let log = File::create(&path).expect("create the registry's log");
         let process = Command::new(program)
             .arg("serve")
             .arg(&config)
@@ -77,23 +138,29 @@ impl DebianRegistry {
             .stderr(log)
             .spawn()
             .expect("docker-registry runs");
-        let mut registry = Self { process, state, target: Target { host, authorization } };
-        registry.wait().then_some(registry)
+        let mut registry = Self { process, state, target: Target { host, authorization }, log: path };
+        registry.wait(door.tls.is_some() || door.tokens.is_some()).then_some(registry)
     }
 
     /// False when the process ended, which is what a port taken meanwhile looks like.
-    fn wait(&mut self) -> bool {
+    fn wait(&mut self, is_closed: bool) -> bool {
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {
-            if wire::request(&self.target, "GET", "/v2/", &[], &[]).is_ok_and(|answer| answer.status == 200) {
-                return true;
-            }
             if self.process.try_wait().expect("ask after the registry").is_some() {
                 return false;
+            }
+            let answers = || wire::request(&self.target, "GET", "/v2/", &[], &[]).is_ok_and(|a| a.status == 200);
+            if if is_closed { TcpStream::connect(&self.target.host).is_ok() } else { answers() } {
+                return true;
             }
             thread::sleep(Duration::from_millis(5));
         }
         panic!("docker-registry did not answer within 20 seconds");
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.target.host.parse().expect("an address")
     }
 
     fn repositories(&self) -> PathBuf {
@@ -128,7 +195,7 @@ impl Registry for DebianRegistry {
     }
 
     fn requests(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.state.path().join("log")).unwrap_or_default();
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
         log.lines().filter_map(access).collect()
     }
 }
@@ -169,16 +236,14 @@ fn access(line: &str) -> Option<String> {
     Some(format!("{} {} {status}", words.next()?, words.next()?))
 }
 
-fn configuration(state: &Path, host: &str, login: bool) -> String {
-    let path = state.join("htpasswd");
-    let auth = format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", path.display());
-    let auth = if login { auth } else { String::new() };
+fn configuration(state: &Path, host: &str, door: &Door<'_>) -> String {
+    let (http, auth) = (door.http(state), door.auth(state));
     format!(
         "version: 0.1\n\
          log:\n  level: error\n\
          storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n  \
          maintenance:\n    uploadpurging:\n      enabled: false\n\
-         http:\n  addr: {host}\n  secret: not-a-secret\n\
+         http:\n  addr: {host}\n  secret: not-a-secret\n{http}\
          validation:\n  manifests:\n    urls:\n      allow:\n        - ^https?://\n\
          {auth}",
         state.join("data").display()

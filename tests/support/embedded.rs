@@ -2,6 +2,7 @@
 //! with one layer for each concern around it. From the outside in: the log, the
 //! scripted faults, the gate, the walls between repositories.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -12,7 +13,7 @@ use ferro_oci_server::{AppState, InMemoryRegistryMeta, Reference, RegistryMeta, 
 use super::acl::Acl;
 use super::certs::Identity;
 use super::faults::{self, Fault, Script};
-use super::gate::{self, Gate};
+use super::gate::{self, Bearer, Gate};
 use super::log::{self, Log};
 use super::repositories::{self, Repositories};
 use super::sample::Sample;
@@ -39,7 +40,14 @@ impl Builder {
     /// Serves TLS, with HTTP/2 unless the identity says otherwise.
     #[must_use]
     pub fn tls(mut self, identity: &Identity) -> Self {
-        self.tls = Some(identity.config());
+        self.tls = Tls::Secure(identity.config());
+        self
+    }
+
+    /// Speaks plain HTTP and never answers a TLS handshake.
+    #[must_use]
+    pub fn stalled_tls(mut self) -> Self {
+        self.tls = Tls::Stalled;
         self
     }
 
@@ -53,7 +61,22 @@ impl Builder {
     /// Wants tokens of this server, which must outlive the registry's use.
     #[must_use]
     pub fn bearer(mut self, tokens: &TokenServer) -> Self {
-        self.gate = Gate::Bearer { realm: tokens.realm(), issuer: tokens.issuer() };
+        self.gate = Gate::Bearer(Bearer::of(tokens));
+        self
+    }
+
+    /// Wants tokens, and says so in `WWW-Authenticate` headers of this form;
+    /// `{realm}`, `{service}`, `{scope}` and `{error}` stand for what they name.
+    #[must_use]
+    pub fn bearer_in_words(mut self, tokens: &TokenServer, challenges: &[&str]) -> Self {
+        self.gate = Gate::Bearer(Bearer::of(tokens).in_words(challenges));
+        self
+    }
+
+    /// Wants tokens, and has nothing to say to a bad one but 400.
+    #[must_use]
+    pub fn bearer_without_a_word(mut self, tokens: &TokenServer) -> Self {
+        self.gate = Gate::Bearer(Bearer::of(tokens).without_a_word());
         self
     }
 
@@ -99,7 +122,7 @@ pub struct Embedded {
 impl Embedded {
     /// A registry over plain HTTP on 127.0.0.1 that lets everyone in.
     pub fn plain() -> Builder {
-        Builder { ip: "127.0.0.1".to_owned(), tls: None, gate: Gate::Open, repositories: Repositories::default() }
+        Builder { ip: "127.0.0.1".to_owned(), tls: Tls::None, gate: Gate::Open, repositories: Repositories::default() }
     }
 
     /// `HOST:PORT`, the first part of an image reference.
@@ -115,6 +138,11 @@ impl Embedded {
     /// Scheme, host and port.
     pub fn origin(&self) -> String {
         self.server.origin()
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
     /// How many connections were accepted, those without a request included.

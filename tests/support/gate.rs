@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -20,8 +20,62 @@ pub enum Gate {
     Open,
     /// User and password with every request.
     Basic(Acl),
-    /// A token from the server at `realm`.
-    Bearer { realm: String, issuer: Arc<Issuer> },
+    /// A token.
+    Bearer(Bearer),
+}
+
+/// Whose tokens, and in which words they are asked for.
+#[derive(Debug, Clone)]
+pub struct Bearer {
+    realm: String,
+    issuer: Arc<Issuer>,
+    challenges: Vec<String>,
+    bad_request: bool,
+}
+
+impl Bearer {
+    /// As distribution asks for them.
+    pub fn of(tokens: &TokenServer) -> Self {
+        let challenges = vec!["Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}".to_owned()];
+        Self { realm: tokens.realm(), issuer: tokens.issuer(), challenges, bad_request: false }
+    }
+
+    /// In these headers; see [`super::embedded::Builder::bearer_in_words`].
+    #[must_use]
+    pub fn in_words(mut self, challenges: &[&str]) -> Self {
+        self.challenges = challenges.iter().copied().map(String::from).collect();
+        self
+    }
+
+    /// A bad token is a bad request.
+    #[must_use]
+    pub fn without_a_word(mut self) -> Self {
+        self.bad_request = true;
+        self
+    }
+
+    fn refusal(&self, request: &Request) -> Option<Response> {
+        let wanted = wanted(request);
+        let error = match bearer(request.headers()).map(|token| self.issuer.use_token(token)) {
+            None => "",
+            Some(None) if self.bad_request => return Some(StatusCode::BAD_REQUEST.into_response()),
+            Some(None) => ",error=\"invalid_token\"",
+            Some(Some(access)) if wanted.iter().all(|w| w.is_covered_by(&access)) => {
+                return None;
+            }
+            Some(Some(_)) => ",error=\"insufficient_scope\"",
+        };
+        let scopes: Vec<String> = wanted.iter().map(Access::scope).collect();
+        let scope = match scopes.join(" ") {
+            none if none.is_empty() => none,
+            scopes => format!(",scope=\"{scopes}\""),
+        };
+        let fill = |words: &String| {
+            let words = words.replace("{realm}", &self.realm).replace("{service}", TokenServer::SERVICE);
+            words.replace("{scope}", &scope).replace("{error}", error)
+        };
+        Some(unauthorized(&self.challenges.iter().map(fill).collect::<Vec<_>>()))
+    }
 }
 
 impl Gate {
@@ -32,27 +86,9 @@ impl Gate {
             Self::Basic(acl) => {
                 let login = token::basic(request.headers());
                 let known = login.is_some_and(|(user, password)| acl.knows(&user, &password));
-                (!known).then(|| unauthorized("Basic realm=\"test-realm\""))
+                (!known).then(|| unauthorized(&["Basic realm=\"test-realm\"".to_owned()]))
             }
-            Self::Bearer { realm, issuer } => {
-                let wanted = wanted(request);
-                let error = match bearer(request.headers()).map(|token| issuer.access(token)) {
-                    None => "",
-                    Some(None) => ",error=\"invalid_token\"",
-                    Some(Some(access)) if wanted.iter().all(|w| w.is_covered_by(&access)) => {
-                        return None;
-                    }
-                    Some(Some(_)) => ",error=\"insufficient_scope\"",
-                };
-                let service = TokenServer::SERVICE;
-                let scopes: Vec<String> = wanted.iter().map(Access::scope).collect();
-                let scope = match scopes.join(" ") {
-                    none if none.is_empty() => none,
-                    scopes => format!(",scope=\"{scopes}\""),
-                };
-                let challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}");
-                Some(unauthorized(&challenge))
-            }
+            Self::Bearer(bearer) => bearer.refusal(request),
         }
     }
 }
@@ -90,8 +126,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     value.strip_prefix("Bearer ")
 }
 
-fn unauthorized(challenge: &str) -> Response {
-    let headers = [(header::WWW_AUTHENTICATE, challenge), (header::CONTENT_TYPE, "application/json")];
+fn unauthorized(challenges: &[String]) -> Response {
     let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
-    (StatusCode::UNAUTHORIZED, headers, body).into_response()
+    let mut response = (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    for challenge in challenges {
+        let challenge = HeaderValue::from_str(challenge).expect("a header value");
+        response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }

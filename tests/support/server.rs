@@ -22,8 +22,17 @@ use tokio::sync::{Notify, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// The TLS side of a server; none means plain HTTP.
-pub type Tls = Option<Arc<rustls::ServerConfig>>;
+/// The TLS side of a server.
+#[derive(Debug, Clone, Default)]
+pub enum Tls {
+    /// Plain HTTP.
+    #[default]
+    None,
+    /// Nothing but TLS.
+    Secure(Arc<rustls::ServerConfig>),
+    /// Plain HTTP; a TLS handshake is never answered.
+    Stalled,
+}
 
 /// The connection a request came in on; a layer finds it among the request's
 /// extensions.
@@ -66,7 +75,7 @@ impl Server {
     pub fn start(listener: StdListener, tls: Tls, app: Router) -> Self {
         let address = listener.local_addr().expect("the bound address");
         let accepted = Arc::new(AtomicU64::new(0));
-        let secure = tls.is_some();
+        let secure = matches!(tls, Tls::Secure(_));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
@@ -116,7 +125,6 @@ impl Drop for Server {
 
 async fn accept(listener: StdListener, tls: Tls, app: Router, accepted: &AtomicU64) {
     let listener = TcpListener::from_std(listener).expect("a listener for the runtime");
-    let tls = tls.map(TlsAcceptor::from);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
@@ -126,15 +134,23 @@ async fn accept(listener: StdListener, tls: Tls, app: Router, accepted: &AtomicU
     }
 }
 
-async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, app: Router, connection: Connection) {
+async fn converse(stream: TcpStream, tls: Tls, app: Router, connection: Connection) {
     let cut = Arc::clone(&connection.cut);
+    let mut first = [0];
     let talk = async {
         stream.set_nodelay(true).ok();
         match tls {
-            None => speak_http(stream, app, connection).await,
+            Tls::None => speak_http(stream, app, connection).await,
+            Tls::Stalled => {
+                // No request begins with the first byte of a TLS handshake.
+                if stream.peek(&mut first).await.is_ok() && first == [0x16] {
+                    pending::<()>().await;
+                }
+                speak_http(stream, app, connection).await;
+            }
             // A client that breaks off the handshake is that client's business.
-            Some(tls) => {
-                if let Ok(stream) = tls.accept(stream).await {
+            Tls::Secure(config) => {
+                if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
                     speak_http(stream, app, connection).await;
                 }
             }

@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
-use crate::support::embedded::{Builder, Embedded};
-use crate::support::sample::Sample;
-use crate::support::sandbox::{Ran, Sandbox};
+use super::embedded::{Builder, Embedded};
+use super::proxy::{self, Proxy};
+use super::sample::Sample;
+use super::sandbox::{Ran, Sandbox};
 
 /// A registry with `t/app:amd64` and `t/app:arm64`, and a home.
 pub struct Scene {
     pub registry: Embedded,
     pub home: Sandbox,
+    /// What the registry is called; its address unless set.
+    pub domain: String,
 }
 
 impl Scene {
@@ -23,8 +26,20 @@ impl Scene {
         let registry = registry.start();
         registry.put_image("t/app", "amd64", &amd64());
         registry.put_image("t/app", "arm64", &arm64());
-        let home = Sandbox::new();
-        Self { registry, home }
+        let (home, domain) = (Sandbox::new(), registry.host());
+        Self { registry, home, domain }
+    }
+
+    /// With the registry called `registry.test`, which a proxy leads to. What
+    /// is on loopback is not verified, and never asked for through a proxy.
+    pub fn through(registry: Builder, proxy: impl FnOnce(proxy::Builder) -> proxy::Builder) -> (Self, Proxy) {
+        let mut scene = Self::with(registry);
+        "registry.test".clone_into(&mut scene.domain);
+        let address = scene.registry.address();
+        let names = Proxy::open().route("registry.test:443", address).route("registry.test:80", address);
+        let proxy = proxy(names).start();
+        scene.home.env("HTTPS_PROXY", proxy.url()).env("HTTP_PROXY", proxy.url());
+        (scene, proxy)
     }
 
     /// With the list `t/app:v1` of both images made, and an empty log.
@@ -37,7 +52,7 @@ impl Scene {
 
     /// A full reference for a name in the registry.
     pub fn name(&self, name: &str) -> String {
-        self.registry.image(name)
+        format!("{}/{name}", self.domain)
     }
 
     /// Runs a command line in which `@` before a name stands for the registry.
@@ -48,7 +63,7 @@ impl Scene {
 
     /// `text` with the registry in place of the `@` that begins a word.
     pub fn expand(&self, text: &str) -> String {
-        let host = format!("{}/", self.registry.host());
+        let host = format!("{}/", self.domain);
         let word = |word: &str| match word.strip_prefix('@') {
             Some(name) => format!("{host}{name}"),
             None => word.to_owned(),
