@@ -11,7 +11,6 @@
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a test that cannot go on says why and stops")]
 
 mod compare;
-mod dice;
 mod lane;
 mod record;
 mod references;
@@ -24,6 +23,7 @@ mod stand_in;
 mod support;
 
 use run::{file, file_in_turns};
+use support::dice;
 
 #[test]
 fn create() {

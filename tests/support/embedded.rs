@@ -73,7 +73,7 @@ impl Builder {
         self
     }
 
-    /// Wants tokens, and has nothing to say to a bad one but 400.
+    /// Wants tokens, and calls a bad one a bad request, without a challenge.
     #[must_use]
     pub fn bearer_without_a_word(mut self, tokens: &TokenServer) -> Self {
         self.gate = Gate::Bearer(Bearer::of(tokens).without_a_word());

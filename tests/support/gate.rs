@@ -58,7 +58,7 @@ impl Bearer {
         let wanted = wanted(request);
         let error = match bearer(request.headers()).map(|token| self.issuer.use_token(token)) {
             None => "",
-            Some(None) if self.bad_request => return Some(StatusCode::BAD_REQUEST.into_response()),
+            Some(None) if self.bad_request => return Some((StatusCode::BAD_REQUEST, EXPIRED).into_response()),
             Some(None) => ",error=\"invalid_token\"",
             Some(Some(access)) if wanted.iter().all(|w| w.is_covered_by(&access)) => {
                 return None;
@@ -125,6 +125,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     value.strip_prefix("Bearer ")
 }
+
+/// What Amazon's public registry says.
+const EXPIRED: &str =
+    r#"{"errors":[{"code":"DENIED","message":"Your authorization token has expired. Reauthenticate and try again."}]}"#;
 
 fn unauthorized(challenges: &[String]) -> Response {
     let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;

@@ -10,6 +10,7 @@
 pub mod acl;
 pub mod certs;
 pub mod debian;
+pub mod dice;
 pub mod embedded;
 pub mod faults;
 pub mod gate;
@@ -28,5 +29,6 @@ pub mod sample;
 pub mod sandbox;
 pub mod scene;
 pub mod server;
+pub mod storage;
 pub mod token;
 pub mod wire;
