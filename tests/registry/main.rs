@@ -1,0 +1,29 @@
+//! mfst and registries: the rules of `rules_*`, one test each, that a client of
+//! every registry has to keep; and logins, TLS, proxies, retries and messages.
+//!
+//! The rules have the numbers of the list that the client was written from.
+//! Those about uploads of blobs (4, 7, 8 and 9) come with the uploads.
+
+#![allow(
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test fails by panicking, and its helpers are nobody's interface"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::scene;
+
+mod common;
+mod credentials;
+mod helpers;
+mod messages;
+mod proxies;
+mod real;
+mod retries;
+mod rules_answers;
+mod rules_asking;
+mod rules_tokens;
+mod tls;
+mod tokens;
