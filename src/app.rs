@@ -41,7 +41,7 @@ impl App {
     #[must_use]
     pub fn registry(&self, insecure: bool) -> Registry {
         let settings = Settings {
-            logins: self.config.logins(self.log),
+            logins: self.config.logins(self.network.patience.limit, self.log),
             certificates: self.config.certificate_directories(),
             insecure,
             patience: self.network.patience,

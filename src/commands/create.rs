@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::manifest::ImageManifest;
 use crate::reference::Reference;
 use crate::resolve;
-use crate::store::{Existing, StoreError};
+use crate::store::StoreError;
 use anyhow::Context as _;
 
 /// What `create` was asked for.
@@ -24,7 +24,6 @@ pub struct Options {
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
         .with_context(|| format!("error parsing name for manifest list {}", options.list))?;
-    let existing = if options.amend { Existing::Amend } else { Existing::Refuse };
     match app.store.list(&list) {
         Err(StoreError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
@@ -43,42 +42,45 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
             }
         }
     }
-    let images = fetch(app, sources, options.insecure)?;
+    let (mut kept, mut missing) = (Vec::new(), Vec::new());
+    for source in sources {
+        let (Source::Store(image) | Source::Registry(image)) = &source;
+        let known = if matches!(source, Source::Store(_)) { &mut kept } else { &mut missing };
+        if !known.contains(image) {
+            known.push(image.clone());
+        }
+    }
+    let images = fetch(app, &missing, options.insecure)?;
     if let Some(error) = bad_name {
         return Err(error);
     }
-    app.store.save(&list, &images, existing)?;
+    if options.amend {
+        app.store.amend(&list, &images, &kept)?;
+    } else {
+        app.store.create(&list, &images)?;
+    }
     app.print(format!("Created manifest list {list}\n"))
 }
 
 /// Where an image's manifest comes from.
 enum Source {
-    Store(Box<ImageManifest>),
+    Store(Reference),
     Registry(Reference),
 }
 
 /// An image that the list has already is not fetched again, unless an old docker stored it without its bytes.
 fn source(app: &App, list: &Reference, image: Reference) -> anyhow::Result<Source> {
     match app.store.get(list, &image) {
-        Ok(stored) if !stored.raw.is_empty() => Ok(Source::Store(Box::new(stored))),
+        Ok(stored) if !stored.raw.is_empty() => Ok(Source::Store(image)),
         Ok(_) | Err(StoreError::NotFound(_)) => Ok(Source::Registry(image)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn fetch(app: &App, sources: Vec<Source>, insecure: bool) -> anyhow::Result<Vec<ImageManifest>> {
-    let (mut images, mut missing) = (Vec::<ImageManifest>::new(), Vec::new());
-    for source in sources {
-        match source {
-            Source::Store(image) if images.iter().any(|known| known.reference == image.reference) => {}
-            Source::Store(image) => images.push(*image),
-            Source::Registry(image) if missing.contains(&image) => {}
-            Source::Registry(image) => missing.push(image),
-        }
+fn fetch(app: &App, missing: &[Reference], insecure: bool) -> anyhow::Result<Vec<ImageManifest>> {
+    if missing.is_empty() {
+        return Ok(Vec::new());
     }
-    if !missing.is_empty() {
-        let registry = app.registry(insecure);
-        images.extend(app.wait_for(resolve::images(&registry, &missing))??);
-    }
-    Ok(images)
+    let registry = app.registry(insecure);
+    app.wait_for(resolve::images(&registry, missing))?
 }

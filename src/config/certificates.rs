@@ -63,15 +63,16 @@ fn list(directory: &Path) -> io::Result<Vec<String>> {
 
 fn read(directory: &Path, names: &[String], log: Log) -> Result<HostCertificates, String> {
     let mut found = HostCertificates::default();
+    // A file that cannot be read is passed over like a directory that cannot.
     let file = |name: &str| {
         let path = directory.join(name);
-        log.debug(format_args!("reading {}", path.display()));
-        fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+        let read =
+            fs::read(&path).inspect_err(|error| log.debug(format_args!("passing over {}: {error}", path.display())));
+        read.inspect(|_| log.debug(format_args!("using {}", path.display()))).ok()
     };
     for name in names {
         if name.strip_suffix(".crt").is_some() {
-            found.authorities.extend(file(name)?);
-            found.authorities.push(b'\n');
+            found.authorities.extend(file(name).into_iter().flatten().chain(*b"\n"));
         } else if let Some(stem) = name.strip_suffix(".cert") {
             let key = format!("{stem}.key");
             if !names.contains(&key) {
@@ -80,7 +81,7 @@ fn read(directory: &Path, names: &[String], log: Log) -> Result<HostCertificates
                 ));
             }
             if found.identity.is_none() {
-                found.identity = Some((file(name)?, file(&key)?));
+                found.identity = file(name).zip(file(&key));
             }
         } else if let Some(stem) = name.strip_suffix(".key") {
             let certificate = format!("{stem}.cert");

@@ -5,12 +5,16 @@ use crate::json::{self, Object};
 use crate::secret::Secret;
 use std::io::{self, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// How long a helper may take; it may have to ask the user to unlock something.
+/// How long a helper may take, unless the user has less time; it may have to ask for something to be unlocked.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// How long to wait for the rest of what a helper has said once it has ended: a process it has left behind may hold
+/// its output open for ever.
+const REST_LIMIT: Duration = Duration::from_secs(1);
 /// How much a helper may say, in bytes.
 const ANSWER_LIMIT: u64 = 64 * 1024;
 /// How often a helper is asked whether it has ended.
@@ -25,8 +29,8 @@ const TOKEN_USER: &str = "<token>";
 pub(super) enum HelperError {
     #[error("cannot run it: {0}")]
     Run(#[from] io::Error),
-    #[error("it took longer than {} seconds", TIME_LIMIT.as_secs())]
-    Slow,
+    #[error("it took longer than {0:?}")]
+    Slow(Duration),
     #[error("{status}: {said}")]
     Failed { status: String, said: String },
     #[error("its answer cannot be read: {0}")]
@@ -39,13 +43,13 @@ pub(super) fn program(name: &str) -> String {
 }
 
 /// Asks a helper for the login of a server; none if it has none. What the helper says on stderr is the user's to see.
-pub(super) fn get(name: &str, server: &str) -> Result<Option<Login>, HelperError> {
+pub(super) fn get(name: &str, server: &str, limit: Duration) -> Result<Option<Login>, HelperError> {
     let mut child = Command::new(program(name)).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read its input may still have an answer.
         let _ = stdin.write_all(server.as_bytes());
     }
-    let (status, said) = finish(&mut child)?;
+    let (status, said) = finish(&mut child, limit.min(TIME_LIMIT))?;
     let said = said.trim();
     if status.success() {
         return Ok(Some(read(said)?));
@@ -58,27 +62,29 @@ pub(super) fn get(name: &str, server: &str) -> Result<Option<Login>, HelperError
     Err(HelperError::Failed { status: status.to_string(), said })
 }
 
-fn finish(child: &mut Child) -> Result<(std::process::ExitStatus, String), HelperError> {
+fn finish(child: &mut Child, limit: Duration) -> Result<(std::process::ExitStatus, String), HelperError> {
     let stdout = child.stdout.take();
     // Read beside waiting: a helper that fills the pipe would never end otherwise.
-    let reader = thread::spawn(move || {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
         let mut said = Vec::new();
         let read = stdout.map(|stdout| stdout.take(ANSWER_LIMIT).read_to_end(&mut said));
-        read.transpose().map(|_| String::from_utf8_lossy(&said).into_owned())
+        // Nobody may be waiting for it any more.
+        let _ = sender.send(read.transpose().map(|_| String::from_utf8_lossy(&said).into_owned()));
     });
     let begun = Instant::now();
     let status = loop {
         match child.try_wait()? {
             Some(status) => break status,
-            None if begun.elapsed() > TIME_LIMIT => {
+            None if begun.elapsed() > limit => {
                 child.kill()?;
                 child.wait()?;
-                return Err(HelperError::Slow);
+                return Err(HelperError::Slow(limit));
             }
             None => thread::sleep(POLL),
         }
     };
-    let said = reader.join().unwrap_or_else(|_| Ok(String::new()))?;
+    let said = receiver.recv_timeout(REST_LIMIT).unwrap_or_else(|_| Ok(String::new()))?;
     Ok((status, said))
 }
 

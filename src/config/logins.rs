@@ -8,6 +8,7 @@ use crate::reference::Reference;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use std::{env, fs};
 
 /// The environment variable that holds logins itself.
@@ -21,6 +22,8 @@ pub struct Logins {
     docker: File,
     /// The files of podman, skopeo and buildah, for registries that docker has no login for.
     containers: Vec<File>,
+    /// How long a helper may take.
+    limit: Duration,
     /// What helpers have said, by helper and server: each is run once.
     answers: Mutex<HashMap<(String, String), Answer>>,
 }
@@ -85,7 +88,7 @@ impl File {
 
 impl Logins {
     /// The logins of the environment, of docker's file and of the containers tools' files.
-    pub(super) fn new(mut docker: File, log: Log) -> Self {
+    pub(super) fn new(mut docker: File, limit: Duration, log: Log) -> Self {
         let environment = env::var(ENVIRONMENT).ok().filter(|text| !text.is_empty());
         let environment = environment.map(|text| Auths::read_strictly(&text)).transpose();
         let environment = environment.unwrap_or_else(|error| {
@@ -96,7 +99,7 @@ impl Logins {
             docker.store = default_store();
         }
         let containers = containers_files().into_iter().filter_map(|path| read_containers_file(&path, log)).collect();
-        Self { environment: environment.unwrap_or_default(), docker, containers, answers: Mutex::default() }
+        Self { environment: environment.unwrap_or_default(), docker, containers, limit, answers: Mutex::default() }
     }
 
     /// Where the login for a repository may be: docker's order, and then the containers tools' files.
@@ -158,7 +161,7 @@ impl Logins {
     fn ask(&self, name: &str, server: &str, log: Log) -> Answer {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = answers.entry((name.to_owned(), server.to_owned())).or_insert_with(|| {
-            helper::get(name, server).map_err(|error| {
+            helper::get(name, server, self.limit).map_err(|error| {
                 let trouble = format!("{} gives no login for {server}: {error}", helper::program(name));
                 log.warn(&trouble);
                 trouble

@@ -13,6 +13,7 @@ use crate::json::{self, Object};
 use crate::log::Log;
 use logins::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{env, fs, io};
 use thiserror::Error;
 
@@ -50,10 +51,11 @@ impl Config {
         Self { docker: Self::read(&directory.join("config.json"), log), directory: directory.to_owned() }
     }
 
-    /// The stored logins, and programs that store them. Other files than `config.json` are read now.
+    /// The stored logins, and programs that store them, which may take this long. Other files than `config.json` are
+    /// read now.
     #[must_use]
-    pub fn logins(&self, log: Log) -> Logins {
-        Logins::new(self.docker.clone(), log)
+    pub fn logins(&self, limit: Duration, log: Log) -> Logins {
+        Logins::new(self.docker.clone(), limit, log)
     }
 
     /// Where certificates for registries are.
@@ -91,7 +93,8 @@ impl Config {
             return Ok(File::default());
         }
         let text = String::from_utf8_lossy(bytes);
-        let object = Object::parse(&text, "configfile.ConfigFile")?;
+        // docker reads the first value and does not look at what follows.
+        let object = Object::parse(json::first_value(&text), "configfile.ConfigFile")?;
         Self::check_types(&object)?;
         File::read(path, &object)
     }

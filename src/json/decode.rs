@@ -181,6 +181,16 @@ fn fields(json: &str) -> Option<Vec<(String, &RawValue)>> {
     serde_json::Deserializer::from_str(json).deserialize_map(FieldsInOrder).ok()
 }
 
+/// The first JSON value of a text; the whole text if it does not begin with one.
+#[must_use]
+pub fn first_value(text: &str) -> &str {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    match values.next() {
+        Some(Ok(_)) => &text[..values.byte_offset()],
+        _ => text,
+    }
+}
+
 /// A JSON text that is one string.
 pub fn string(json: &str) -> Result<String, Error> {
     let wrong = |_| TypeError { found: kind(json).to_owned(), field: String::new(), wanted: "string".to_owned() };

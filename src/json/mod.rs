@@ -9,7 +9,7 @@ mod encode;
 mod layout;
 mod scan;
 
-pub use decode::{Object, TypeError, string};
+pub use decode::{Object, TypeError, first_value, string};
 pub use encode::marshal;
 pub use layout::{compact, indent};
 pub use scan::SyntaxError;

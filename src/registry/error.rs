@@ -75,6 +75,17 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// Adds what the caller knows about why a registry calls a request wrong.
+    #[must_use]
+    pub fn explained(mut self, explanation: &str) -> Self {
+        if let Self::Refused(refusal) = &mut self
+            && matches!(refusal.status, 400 | 415)
+        {
+            refusal.explanation = Some(explanation.to_owned());
+        }
+        self
+    }
+
     /// What the user can do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -83,6 +94,10 @@ impl RegistryError {
             Self::BlobUnknown { url } => Some(format!("the registry has the manifest but not {url}")),
             Self::Transport(error) => match &error.fault {
                 TransportFault::NotTls => Some("--insecure allows plain HTTP".to_owned()),
+                TransportFault::Tls(reason) if reason.starts_with("received fatal alert") => Some(
+                    "the registry may want a client certificate: put client.cert and client.key into certs.d/HOST"
+                        .to_owned(),
+                ),
                 TransportFault::Tls(_) => Some(
                     "SSL_CERT_FILE=ca.pem trusts a private certificate authority; --insecure trusts any certificate"
                         .to_owned(),
@@ -117,6 +132,8 @@ pub struct Refusal {
     had_login: bool,
     /// What went wrong when a login was looked for.
     trouble: Option<String>,
+    /// What the caller knows about the reason.
+    explanation: Option<String>,
 }
 
 /// One entry of a registry's error body (distribution-spec, "Error Codes").
@@ -146,6 +163,7 @@ impl Refusal {
             host: host.to_owned(),
             had_login,
             trouble: trouble.map(str::to_owned),
+            explanation: None,
         }
     }
 
@@ -162,6 +180,9 @@ impl Refusal {
 
     fn hint(&self) -> Option<String> {
         let host = &self.host;
+        if self.explanation.is_some() {
+            return self.explanation.clone();
+        }
         if let (401 | 403, false, Some(trouble)) = (self.status, self.had_login, &self.trouble) {
             return Some(format!("no login was sent: {trouble}"));
         }
@@ -182,7 +203,8 @@ impl Refusal {
         }
     }
 
-    fn says_immutable(&self) -> bool {
+    /// Whether the registry refuses to let a tag be changed.
+    pub(super) fn says_immutable(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| {
             diagnostic.code == "TAG_INVALID" || diagnostic.message.to_lowercase().contains("immutable")
         })
@@ -265,7 +287,17 @@ mod tests {
     fn refusal(status: u16, body: &str) -> Refusal {
         let (body, method, url, host) = (body.as_bytes(), "GET".into(), "https://h/v2/".into(), "h".into());
         let (diagnostics, is_web_page) = (diagnostics(body), is_web_page(body));
-        Refusal { method, url, status, diagnostics, is_web_page, host, had_login: false, trouble: None }
+        Refusal {
+            method,
+            url,
+            status,
+            diagnostics,
+            is_web_page,
+            host,
+            had_login: false,
+            trouble: None,
+            explanation: None,
+        }
     }
 
     fn shown(body: &str) -> String {

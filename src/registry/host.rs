@@ -242,7 +242,7 @@ impl Host {
     /// text that would have gone to it encrypted, nor to send anything to a machine that only we can reach.
     fn safe_realm(&self, url: &Url, realm: &str) -> Result<Url, RegistryError> {
         let refuse = |reason| RegistryError::Unsafe { url: display_url(url), target: one_line(realm), reason };
-        let target = url.join(realm).map_err(|_| refuse("it is not a URL"))?;
+        let target = Url::parse(realm).map_err(|_| refuse("it is not a URL"))?;
         let to_loopback = Endpoint::new(target.host_str().unwrap_or_default(), false).is_loopback();
         match target.scheme() {
             "http" | "https" if to_loopback && !self.endpoint.is_loopback() => {
@@ -285,8 +285,8 @@ fn rejection(response: &Response) -> Option<Rejection> {
             _ => Rejection::Other,
         }),
         (401 | 403, _) => Some(Rejection::Other),
-        // ECR Public says it this way.
-        (400, _) if says_expired(&response.body) => Some(Rejection::Token),
+        // ECR Public says it this way, or without a word.
+        (400, _) if response.body.is_empty() || says_expired(&response.body) => Some(Rejection::Token),
         _ => None,
     }
 }

@@ -161,7 +161,11 @@ impl Registry {
         call.body = bytes.to_vec();
         let (url, response) = host.send(&self.transport, &call).await?;
         if !matches!(response.status, 200..=202) {
-            return Err(host.refusal("PUT", &url, &response).into());
+            let refusal = host.refusal("PUT", &url, &response);
+            // A tag that may not be changed and has this manifest already is as it should be.
+            let is_there =
+                refusal.says_immutable() && self.manifest(reference).await.is_ok_and(|it| it.digest == digest);
+            return if is_there { Ok(digest) } else { Err(refusal.into()) };
         }
         match response.header("docker-content-digest") {
             Some(stored) if stored.starts_with("sha256:") && stored != digest.as_str() => {
@@ -223,8 +227,10 @@ fn redirect(url: &Url, response: &Response) -> Result<Option<Url>, RegistryError
     let Some(target) = response.header("location").and_then(|location| url.join(location).ok()) else {
         return Ok(None);
     };
-    if url.scheme() == "https" && target.scheme() != "https" {
-        let reason = "it is not encrypted, and the registry is";
+    let is_downgrade = url.scheme() == "https" && target.scheme() == "http";
+    if is_downgrade || !matches!(target.scheme(), "http" | "https") {
+        let reason =
+            if is_downgrade { "it is not encrypted, and the registry is" } else { "it is neither http nor https" };
         return Err(RegistryError::Unsafe { url: display_url(url), target: display_url(&target), reason });
     }
     Ok(Some(target))

@@ -124,12 +124,12 @@ impl Realm<'_> {
         if response.is_success() {
             return self.read(&response);
         }
-        let refusal = self.refusal(method, &response);
+        let refusal = self.refusal(method, &response, scopes);
         // A login that has gone stale should not keep anyone from what is public.
         if self.login.is_some() && matches!(response.status, 401 | 403) && scopes.iter().all(|scope| !scope.push) {
             let anonymous = self.get(transport, scopes, None).await?;
             if anonymous.is_success() {
-                self.log.warn(format_args!("the stored login for {} was refused; going on without it", self.host));
+                self.log.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
                 return self.read(&anonymous);
             }
         }
@@ -174,8 +174,9 @@ impl Realm<'_> {
         Ok(transport.send(request, self.trust).await?)
     }
 
-    fn refusal(&self, method: &str, response: &Response) -> Refusal {
-        let url = display_url(&self.url);
+    fn refusal(&self, method: &str, response: &Response, scopes: &ScopeSet) -> Refusal {
+        let scopes = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let url = format!("{} for {scopes}", display_url(&self.url));
         Refusal::new(method, &url, response, self.host, self.login.is_some(), self.trouble)
     }
 

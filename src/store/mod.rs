@@ -28,15 +28,6 @@ pub struct Store {
     root: PathBuf,
 }
 
-/// What `save` may do with a list that is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Refuse, as `create` without `--amend` does.
-    Refuse,
-    /// Add to it.
-    Amend,
-}
-
 /// The name of the file or directory that stands for a reference (docker/cli `makeFilesafeName`).
 #[must_use]
 fn file_name(reference: &Reference) -> String {
@@ -95,16 +86,32 @@ impl Store {
         names.iter().map(read).collect()
     }
 
-    /// Adds images to a list, or replaces those of the same name: all of them or, after any failure, none.
-    pub fn save(&self, list: &Reference, images: &[ImageManifest], existing: Existing) -> Result<(), StoreError> {
+    /// Makes a list of these images, all of them or, after any failure, none.
+    pub fn create(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
+        self.save(list, images, |store| if store.has(list)? { Err(StoreError::ListExists) } else { Ok(Vec::new()) })
+    }
+
+    /// Adds images to a list, or replaces those of the same name: all of them or, after any failure, none. Images that
+    /// are kept are written anew as they are by then, which brings old forms up to date.
+    pub fn amend(&self, list: &Reference, images: &[ImageManifest], kept: &[Reference]) -> Result<(), StoreError> {
+        self.save(list, images, |store| kept.iter().map(|image| store.get(list, image)).collect())
+    }
+
+    /// `prepare` is run when nobody else can interfere, and may add images.
+    fn save(
+        &self,
+        list: &Reference,
+        images: &[ImageManifest],
+        prepare: impl FnOnce(&Self) -> Result<Vec<ImageManifest>, StoreError>,
+    ) -> Result<(), StoreError> {
         // Looked at before anything is made, so that a refusal leaves no trace, and again once nobody else can interfere.
         self.check_images_apart(list, images)?;
         let transaction = Transaction::begin(&self.root)?;
+        self.has(list)?;
+        let kept = prepare(self)?;
         self.check_images_apart(list, images)?;
-        if self.has(list)? && existing == Existing::Refuse {
-            return Err(StoreError::ListExists);
-        }
-        let files: Vec<_> = images.iter().map(|image| (file_name(&image.reference), image.to_json())).collect();
+        let file = |image: &ImageManifest| (file_name(&image.reference), image.to_json());
+        let files: Vec<_> = kept.iter().chain(images).map(file).collect();
         transaction.write(&self.directory(list), &files, |staged| self.names().record(list, staged))
     }
 
@@ -237,7 +244,7 @@ mod tests {
     fn files_are_named_and_protected_as_docker_names_and_protects_them() {
         let (_keep, store) = store();
         let list = parse("h.io:5000/a/list:1");
-        store.save(&list, &[image("h.io:5000/a/b:x")], Existing::Refuse).unwrap();
+        store.create(&list, &[image("h.io:5000/a/b:x")]).unwrap();
         let directory = store.root.join("h.io-5000_a_list-1");
         let file = directory.join("h.io-5000_a_b-x");
         assert_eq!(mode(&directory), 0o755);
@@ -250,7 +257,7 @@ mod tests {
     fn what_is_replaced_keeps_its_mode() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.save(&list, &[image("a"), image("b")], Existing::Refuse).unwrap();
+        store.create(&list, &[image("a"), image("b")]).unwrap();
         let directory = store.directory(&list);
         let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         let file = |name: &str| directory.join(file_name(&parse(name)));
@@ -258,7 +265,7 @@ mod tests {
         set(&file("a"), 0o600);
         set(&file("b"), 0o640);
         store.update(&list, &parse("a"), |_| Ok::<_, StoreError>(())).unwrap();
-        store.save(&list, &[image("b"), image("c")], Existing::Amend).unwrap();
+        store.amend(&list, &[image("b"), image("c")], &[]).unwrap();
         let modes = [mode(&directory), mode(&file("a")), mode(&file("b")), mode(&file("c"))];
         assert_eq!(modes, [0o700, 0o600, 0o640, 0o644]);
     }
@@ -271,7 +278,7 @@ mod tests {
         if chown(&store.root, Some(12345), None).is_err() {
             return;
         }
-        store.save(&parse("list"), &[image("a")], Existing::Refuse).unwrap();
+        store.create(&parse("list"), &[image("a")]).unwrap();
         for name in ["", "lock", "names"] {
             let path = store.root.join(PRIVATE_DIRECTORY).join(name);
             assert_eq!(fs::metadata(&path).unwrap().uid(), 12345, "{}", path.display());
@@ -282,25 +289,25 @@ mod tests {
     fn several_images_join_a_list_together() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.save(&list, &[image("b"), image("a")], Existing::Refuse).unwrap();
-        store.save(&list, &[image("d"), image("c")], Existing::Amend).unwrap();
-        store.save(&list, &[image("e")], Existing::Amend).unwrap();
+        store.create(&list, &[image("b"), image("a")]).unwrap();
+        store.amend(&list, &[image("d"), image("c")], &[]).unwrap();
+        store.amend(&list, &[image("e")], &[]).unwrap();
         let names: Vec<_> = store.list(&list).unwrap().iter().map(|e| e.reference.path().to_owned()).collect();
         assert_eq!(names, ["library/a", "library/b", "library/c", "library/d", "library/e"]);
-        assert!(matches!(store.save(&list, &[image("f")], Existing::Refuse), Err(StoreError::ListExists)));
+        assert!(matches!(store.create(&list, &[image("f")]), Err(StoreError::ListExists)));
         assert_eq!(store.list(&list).unwrap().len(), 5);
     }
 
     #[test]
     fn names_that_collide_are_refused() {
         let (_keep, store) = store();
-        store.save(&parse("h.io/t/app:1"), &[image("h.io/x")], Existing::Refuse).unwrap();
+        store.create(&parse("h.io/t/app:1"), &[image("h.io/x")]).unwrap();
         let other = parse("h.io/t_app:1");
         assert!(matches!(store.list(&other), Err(StoreError::ListNameTaken { .. })));
         assert!(matches!(store.remove(&other), Err(StoreError::ListNameTaken { .. })));
-        let saved = store.save(&other, &[image("h.io/x")], Existing::Amend);
+        let saved = store.amend(&other, &[image("h.io/x")], &[]);
         assert!(matches!(saved, Err(StoreError::ListNameTaken { .. })));
-        let taken = store.save(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")], Existing::Refuse);
+        let taken = store.create(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")]);
         assert!(matches!(taken, Err(StoreError::ImageNameTaken { .. })));
         assert!(!store.has(&parse("h.io/l")).unwrap());
     }
@@ -309,10 +316,10 @@ mod tests {
     fn a_name_is_free_again_once_its_list_is_gone() {
         let (_keep, store) = store();
         let (first, second) = (parse("h.io/t/app:1"), parse("h.io/t_app:1"));
-        store.save(&first, &[image("h.io/x")], Existing::Refuse).unwrap();
+        store.create(&first, &[image("h.io/x")]).unwrap();
         // As docker would remove it: without our record of the name.
         fs::remove_dir_all(store.directory(&first)).unwrap();
-        store.save(&second, &[image("h.io/x")], Existing::Refuse).unwrap();
+        store.create(&second, &[image("h.io/x")]).unwrap();
         assert_eq!(store.list(&second).unwrap().len(), 1);
     }
 
@@ -321,7 +328,7 @@ mod tests {
         let (_keep, store) = store();
         let list = parse("list");
         for _ in 0..100 {
-            store.save(&list, &[image("a")], Existing::Refuse).unwrap();
+            store.create(&list, &[image("a")]).unwrap();
             let results: Vec<_> = thread::scope(|scope| {
                 let removals: Vec<_> = (0..4).map(|_| scope.spawn(|| store.remove(&list))).collect();
                 removals.into_iter().map(|removal| removal.join().unwrap()).collect()
@@ -336,7 +343,7 @@ mod tests {
     fn a_broken_list_can_be_removed() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.save(&list, &[image("a")], Existing::Refuse).unwrap();
+        store.create(&list, &[image("a")]).unwrap();
         fs::write(store.directory(&list).join("junk"), "hello").unwrap();
         let message = store.list(&list).unwrap_err().to_string();
         assert_eq!(message, "invalid character 'h' looking for beginning of value");

@@ -63,6 +63,8 @@ impl TransportFault {
         }
         let reason = || innermost(error).to_string();
         match error {
+            // Over HTTP/2 what the TLS library says arrives as text. After the handshake it is about our certificate.
+            _ if reason().starts_with("received fatal alert") => Self::Tls(reason()),
             _ if error.is_timeout() => Self::Timeout,
             _ if error.is_connect() => Self::Connect(reason()),
             _ => Self::Broken(reason()),
@@ -72,7 +74,7 @@ impl TransportFault {
     /// Whether the server was never asked: nothing was sent that it could have acted on.
     #[must_use]
     pub fn is_before_request(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Tls(_) | Self::NotTls | Self::Timeout)
+        matches!(self, Self::Connect(_) | Self::Proxy { .. } | Self::Tls(_) | Self::NotTls | Self::Timeout)
     }
 }
 

@@ -122,7 +122,9 @@ impl Transport {
         let begun = Instant::now();
         let mut made = 0;
         loop {
-            let outcome = self.try_each(choices, trust).await;
+            let left = self.patience.limit.saturating_sub(begun.elapsed());
+            let outcome = tokio::time::timeout(left, self.try_each(choices, trust)).await;
+            let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
             made += 1;
             let verdict = match &outcome {
                 Ok((_, response)) => retry::judge_response(response, SystemTime::now()),
@@ -227,6 +229,11 @@ impl Transport {
         clients.insert(key, client.clone());
         Ok(client)
     }
+}
+
+fn timed_out(request: &Request) -> TransportError {
+    let (method, url) = (request.method.clone(), display_url(&request.url));
+    TransportError { method, url, fault: TransportFault::Timeout }
 }
 
 fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<reqwest::Client, TransportFault> {

@@ -97,23 +97,14 @@ fn exceptions_are_made_as_go_makes_them() {
 }
 
 #[test]
-fn exceptions_may_be_networks_and_addresses() {
-    // 192.0.2.0/24 is for documentation: nothing is there.
-    for (exception, proxied) in [
-        ("192.0.2.0/24", false),
-        ("192.0.2.7", false),
-        ("192.0.2.7:443", false),
-        ("192.0.2.8", true),
-        ("198.51.100.0/24", true),
-    ] {
+fn an_exception_for_another_network_or_address_is_none() {
+    // 192.0.2.0/24 is for documentation: nothing is there, so only what goes through the proxy can be tried.
+    for exception in ["192.0.2.8", "192.0.2.0/30", "198.51.100.0/24", "192.0.2.7:5000", "2001:db8::/32"] {
         let mut scene = Scene::new();
         let proxy = Proxy::open().refusing("403 Forbidden").start();
         scene.home.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", exception);
-        let args = ["inspect", "--retries", "0", "--timeout", "1s", "192.0.2.7/t/app:amd64"];
-        if proxied {
-            scene.home.run(&args).fails(1);
-            assert_eq!(proxy.log(), ["CONNECT 192.0.2.7:443"], "{exception}");
-        }
+        scene.home.run(&["inspect", "--retries", "0", "192.0.2.7/t/app:amd64"]).fails(1);
+        assert_eq!(proxy.log(), ["CONNECT 192.0.2.7:443"], "{exception}");
     }
 }
 

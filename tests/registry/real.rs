@@ -79,6 +79,23 @@ fn tls_with_a_private_authority() {
 }
 
 #[test]
+fn tls_with_client_certificates() {
+    let Some(plain) = open() else { return };
+    let authority = Authority::new();
+    let (identity, ca) = (authority.server(), authority.pem());
+    let secure = plain.behind(&Door { tls: Some(identity.pair()), clients: Some(&ca), ..Door::default() });
+    let (home, _proxy) = home_for(&secure, &authority);
+    let said = home.run(&["inspect", "--retries", "0", "registry.test/t/app:amd64"]).fails(1);
+    tells(&said, &["https://registry.test/v2/t/app/manifests/amd64", "certificate"]);
+    let directory = home.home().join("xdg/docker/certs.d/registry.test");
+    let client = authority.client();
+    fs::write(directory.join("client.cert"), client.certificate).expect("a certificate");
+    fs::write(directory.join("client.key"), client.key).expect("a key");
+    round_trip(&home, "registry.test");
+    has_the_list(&plain);
+}
+
+#[test]
 fn basic_logins() {
     let Some(plain) = open() else { return };
     let closed = plain.behind(&Door { login: true, ..Door::default() });

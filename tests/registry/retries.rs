@@ -82,6 +82,14 @@ fn a_registry_that_is_not_there_is_given_up_soon() {
 }
 
 #[test]
+fn a_registry_that_stops_in_the_middle_is_given_up_in_time() {
+    let scene = Scene::new();
+    scene.registry.fault(Fault::on("GET", "/manifests/amd64").always().hang());
+    let said = scene.refused("inspect --retries 0 --timeout 1s @t/app:amd64");
+    tells(&said, &["GET", "/v2/t/app/manifests/amd64", "timed out"]);
+}
+
+#[test]
 fn a_slow_registry_is_waited_for() {
     let scene = Scene::new();
     scene.registry.fault(Fault::on("GET", "/manifests/amd64").delay(Duration::from_millis(300)));

@@ -148,6 +148,20 @@ fn rule_21_an_expired_token_may_be_called_a_bad_request() {
 }
 
 #[test]
+fn rule_21_a_bad_request_may_mean_an_expired_token_without_a_word() {
+    let tokens = TokenServer::plain(acl()).start();
+    let scene = with_tokens(&tokens);
+    scene.registry.fault(Fault::on("GET", "/blobs/").answer(400, ""));
+    scene.create("demo/app:v1", &["t/app:amd64"]);
+    assert_eq!(tokens.requests().len(), 2);
+    // Once: what is a bad request with another token is one.
+    scene.registry.fault(Fault::on("GET", "/blobs/").always().answer(400, ""));
+    scene.registry.log().clear();
+    scene.refused("create @demo/app:v2 @t/app:arm64");
+    assert_eq!(scene.registry.log().count("GET /v2/t/app/blobs/* 400"), 2);
+}
+
+#[test]
 fn rule_21_a_registry_that_likes_no_token_is_given_up() {
     for error in ["invalid_token", "insufficient_scope"] {
         let tokens = TokenServer::plain(acl()).start();

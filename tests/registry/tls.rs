@@ -181,6 +181,23 @@ fn a_client_certificate_is_shown_on_loopback_too() {
 }
 
 #[test]
+fn a_registry_that_wants_a_client_certificate_and_gets_none_or_the_wrong_one_is_told() {
+    let authority = Authority::new();
+    let identity = authority.server_for_known_clients();
+    let (scene, _proxy) = presenting(&identity);
+    let directory = certs_d(&scene);
+    fs::write(directory.join("ca.crt"), authority.pem()).expect("a certificate");
+    for wrong in [false, true] {
+        if wrong {
+            write_client(&directory, &Authority::new().client());
+        }
+        let said = scene.refused("inspect --retries 0 @t/app:amd64");
+        tells(&said, &["GET", "https://registry.test/v2/", "certificate"]);
+        scene.registry.log().assert_requests(&[]);
+    }
+}
+
+#[test]
 fn half_a_pair_is_an_error_in_dockers_words() {
     for (missing, words) in [
         (
@@ -216,6 +233,15 @@ fn d14_certificates_that_cannot_be_read_are_passed_over_and_said_at_debug() {
 }
 
 #[test]
+fn d14_a_certificate_that_cannot_be_read_is_passed_over_too() {
+    let identity = certs::private_ca();
+    let (mut scene, _proxy) = presenting(&identity);
+    scene.home.env("SSL_CERT_FILE", identity.trust_file());
+    fs::create_dir(certs_d(&scene).join("ca.crt")).expect("a directory where a file belongs");
+    scene.ok("inspect @t/app:amd64");
+}
+
+#[test]
 fn without_any_authority_plain_http_works_and_tls_says_why_not() {
     let mut scene = Scene::new();
     scene.home.env("SSL_CERT_FILE", "/nonexistent.pem").env("SSL_CERT_DIR", "/nonexistent");
@@ -232,6 +258,16 @@ fn d16_insecure_falls_back_to_plain_http_where_there_is_no_tls() {
     assert!(proxy.log().iter().any(|line| line.starts_with("GET http://registry.test/v2/")), "{:?}", proxy.log());
     let said = scene.refused("inspect @t/app:amd64");
     tells(&said, &["https://registry.test/v2/t/app/manifests/amd64", "hint:", "--insecure"]);
+}
+
+#[test]
+fn d16_insecure_falls_back_to_plain_http_where_tls_is_refused() {
+    // Nothing listens for TLS under this name.
+    let mut scene = Scene::new();
+    let proxy = Proxy::open().route("registry.test:80", scene.registry.address()).start();
+    "registry.test".clone_into(&mut scene.domain);
+    scene.home.env("HTTPS_PROXY", proxy.url()).env("HTTP_PROXY", proxy.url());
+    scene.ok("inspect --insecure @t/app:amd64");
 }
 
 #[test]

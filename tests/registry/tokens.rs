@@ -62,6 +62,37 @@ fn many_repositories_are_read_with_few_tokens() {
 }
 
 #[test]
+fn a_repository_that_may_not_be_read_does_not_spoil_the_others_token() {
+    let tokens = TokenServer::plain(acl()).but(|server| server.strict = true).start();
+    let scene = with_tokens(&tokens);
+    scene.registry.put_image("secret/app", "1", &crate::scene::amd64());
+    let said = scene.refused("create @demo/app:v1 @t/app:amd64 @secret/app:1");
+    tells(&said, &["secret/app", "403"]);
+    scene.ok("create @demo/app:v1 @t/app:amd64 @t/app:arm64");
+}
+
+#[test]
+fn a_stale_login_does_not_keep_anyone_from_public_images() {
+    for strict in [false, true] {
+        let tokens = TokenServer::plain(acl()).but(|server| server.strict = strict).start();
+        let scene = Scene::with(Embedded::plain().bearer(&tokens));
+        scene.registry.put_image("public/app", "1", &crate::scene::amd64());
+        scene.registry.put_image("public/app", "2", &crate::scene::arm64());
+        scene.home.log_in(&scene.domain, "alice", "wrong-password");
+        let ran = scene.run("create @public/list:v1 @public/app:1 @public/app:2");
+        leaks_nothing(&ran);
+        assert_eq!(ran.stderr.matches("warning:").count(), 1, "{}", ran.stderr);
+        tells(&ran.stderr, &[&scene.domain]);
+        ran.ok();
+        let schemes: Vec<_> = tokens.log().entries().iter().map(|entry| entry.scheme().is_some()).collect();
+        assert_eq!(schemes, [true, false], "with the login, then once without");
+        // For a private image the refusal of the login is what counts.
+        let said = scene.refused("inspect @t/app:amd64");
+        tells(&said, &["401", "incorrect username or password"]);
+    }
+}
+
+#[test]
 fn a_stale_login_is_never_dropped_for_a_push() {
     let tokens = TokenServer::plain(acl().anonymous(&[("*", "pull,push")])).start();
     let scene = with_tokens(&tokens);

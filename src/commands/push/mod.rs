@@ -14,6 +14,10 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use thiserror::Error;
 
+/// Why a registry may refuse a list that docker would push all the same.
+const MIXED: &str = "the list mixes docker's and OCI images, which some registries do not take; \
+     build all images in one of the two formats";
+
 /// What `push` was asked for.
 #[derive(Debug)]
 pub struct Options {
@@ -84,6 +88,7 @@ async fn carry_out(app: &App, registry: &Registry, plan: &PushPlan) -> anyhow::R
         told = told.and_then(|()| app.print(format!("Pushed ref {reference} with digest: {digest}\n")));
     }
     let digest = registry.put_manifest(target, plan.list.media_type, &plan.list.bytes).await;
+    let digest = digest.map_err(|error| if plan.is_mixed { error.explained(MIXED) } else { error });
     let digest = digest.with_context(|| format!("failed to put manifest {target}"))?;
     told.and_then(|()| app.print(format!("{digest}\n")))
 }

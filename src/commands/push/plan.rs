@@ -64,6 +64,8 @@ pub(super) struct PushPlan {
     pub children: Vec<ChildManifest>,
     /// The list itself.
     pub list: ManifestList,
+    /// Whether it has images of docker's kind and of OCI's.
+    pub is_mixed: bool,
 }
 
 impl PushPlan {
@@ -83,7 +85,8 @@ impl PushPlan {
     pub(super) fn new(target: &Reference, images: &[ImageManifest]) -> Result<Self, PlanError> {
         Self::check(target, images)?;
         let list = ManifestList::build(images.iter().map(|image| &image.descriptor));
-        let mut plan = Self { target: target.clone(), mounts: Vec::new(), children: Vec::new(), list };
+        let is_mixed = images.iter().any(|image| kind(image) != kind(&images[0]));
+        let mut plan = Self { target: target.clone(), mounts: Vec::new(), children: Vec::new(), list, is_mixed };
         for image in images.iter().filter(|image| image.reference.path() != target.path()) {
             plan.add_blobs(image)?;
             plan.add_manifest(image)?;
