@@ -54,19 +54,46 @@ impl Digest {
     /// Whether the bytes have this digest, computed with its own algorithm.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
+        let mut check = self.check();
+        check.update(bytes);
+        check.matches()
+    }
+
+    /// A check of bytes that come in pieces.
+    #[must_use]
+    pub fn check(&self) -> Check {
         let (algorithm, encoded) = self.0.split_once(':').unwrap_or_default();
-        let actual = match algorithm {
-            "sha384" => hex::encode(Sha384::digest(bytes)),
-            "sha512" => hex::encode(Sha512::digest(bytes)),
-            _ => hex::encode(Sha256::digest(bytes)),
+        let hash: Box<dyn sha2::digest::DynDigest + Send> = match algorithm {
+            "sha384" => Box::new(Sha384::new()),
+            "sha512" => Box::new(Sha512::new()),
+            _ => Box::new(Sha256::new()),
         };
-        actual == encoded
+        Check { hash, encoded: encoded.to_owned() }
     }
 
     /// The whole text, `sha256:…`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether bytes have a digest, as far as they have come.
+pub struct Check {
+    hash: Box<dyn sha2::digest::DynDigest + Send>,
+    encoded: String,
+}
+
+impl Check {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+    }
+
+    /// Whether all bytes together have the digest.
+    #[must_use]
+    pub fn matches(self) -> bool {
+        hex::encode(self.hash.finalize()) == self.encoded
     }
 }
 

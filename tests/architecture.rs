@@ -15,8 +15,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("commands", &["app", "digest", "failure", "json", "manifest", "reference", "registry", "resolve", "store"]),
     ("app", &["config", "log", "registry", "store", "transport"]),
     ("resolve", &["digest", "manifest", "reference", "registry"]),
-    ("registry", &["config", "digest", "json", "log", "manifest", "reference", "secret", "transport"]),
-    ("transport", &["config", "log"]),
+    ("registry", &["config", "digest", "json", "log", "manifest", "reference", "secret", "spool", "transport"]),
+    ("transport", &["config", "log", "spool"]),
     ("store", &["manifest", "reference"]),
     ("config", &["json", "log", "reference", "secret"]),
     ("manifest", &["digest", "json", "reference"]),
@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("json", &[]),
     ("secret", &[]),
+    ("spool", &[]),
     ("log", &[]),
 ];
 
@@ -32,13 +33,14 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("reqwest", &["transport"]),
     ("rustls", &["transport"]),
     ("tokio::runtime", &["app"]),
-    ("fs::", &["store", "config"]),
+    ("fs::", &["store", "config", "spool"]),
     ("std::process", &["main", "lib", "failure", "config"]),
     ("std::env", &["main", "cli", "config", "transport"]),
     ("stdout()", &["app"]),
     ("stderr()", &["log"]),
     ("println!", &[]),
     ("clap::", &["cli"]),
+    ("tempfile", &["spool"]),
     ("unsafe", &[]),
 ];
 

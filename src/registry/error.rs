@@ -56,6 +56,12 @@ pub enum RegistryError {
         /// Whether a manifest list came instead.
         is_list: bool,
     },
+    /// A blob is not what it should be.
+    #[error("the registry sent a blob that does not have the digest {0}")]
+    BlobDigest(Digest),
+    /// There is no room for a temporary file, or it cannot be read.
+    #[error("temporary file: {0}")]
+    Spool(std::io::Error),
     /// The config is not what the manifest says.
     #[error("image config verification failed for digest {0}")]
     ConfigDigest(Digest),

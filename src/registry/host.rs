@@ -8,7 +8,8 @@ use super::token::{Realm, Tokens, basic};
 use crate::config::{Found, Logins, Places};
 use crate::log::Log;
 use crate::secret::Secret;
-use crate::transport::{Method, Request, Response, Transport, Url, display_url};
+use crate::spool::Spool;
+use crate::transport::{Body, Method, Request, Response, Transport, Url, display_url};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
@@ -20,7 +21,9 @@ pub(super) struct Call {
     /// Path and query, from `/v2/` on.
     pub(super) path: String,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Body,
+    /// Where a large answer goes.
+    pub(super) sink: Option<Spool>,
     /// How many bytes of answer are accepted.
     pub(super) limit: usize,
     /// What a token must allow.
@@ -30,12 +33,12 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(method: Method, path: String, limit: usize, scope: Scope) -> Self {
         let scopes = std::iter::once(scope).collect();
-        Self { method, path, headers: Vec::new(), body: Vec::new(), limit, scopes }
+        Self { method, path, headers: Vec::new(), body: Body::Bytes(Vec::new()), sink: None, limit, scopes }
     }
 
     fn request(&self, url: Url) -> Request {
-        let Self { method, headers, body, limit, .. } = self.clone();
-        Request { method, url, headers, body, limit }
+        let Self { method, headers, body, sink, limit, .. } = self.clone();
+        Request { method, url, headers, body, limit, sink }
     }
 
     fn authorized(&self, url: &Url, authorization: String) -> Request {
@@ -81,6 +84,13 @@ impl Host {
 
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Whether a URL is on this registry. A registry behind a TLS front may believe that it is reached over plain
+    /// HTTP, and say so.
+    pub(super) fn is_own(&self, url: &Url) -> bool {
+        let host = |url: &Url| (url.host_str().map(str::to_owned), url.port());
+        self.origin.get().is_some_and(|origin| host(origin) == host(url))
     }
 
     /// Tells what will be asked for later in this run.

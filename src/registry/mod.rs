@@ -9,6 +9,7 @@ mod error;
 mod host;
 mod scope;
 mod token;
+mod upload;
 
 pub use error::{Diagnostic, Refusal, RegistryError};
 pub use scope::{Scope, ScopeSet};
@@ -18,11 +19,12 @@ use crate::digest::Digest;
 use crate::log::Log;
 use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
 use crate::reference::Reference;
-use crate::transport::{Method, Patience, Request, Response, Transport, Url, display_url};
+use crate::transport::{Body, Method, Patience, Request, Response, Transport, Url, display_url};
 use endpoint::Endpoint;
 use host::{Call, Host};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// How large a manifest may be, in bytes. Registries refuse larger ones.
 const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
@@ -30,6 +32,8 @@ const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
 /// How much of any other answer is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
+/// How many blobs are copied at a time: each needs a temporary file, and they share the line.
+const COPIES: usize = 4;
 /// How often a redirect is followed.
 const REDIRECT_LIMIT: usize = 10;
 
@@ -45,12 +49,21 @@ pub struct Fetched {
 }
 
 /// What became of a request to mount a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Mount {
     /// The target repository has the blob.
     Done,
-    /// The registry would rather be sent the bytes.
-    Declined,
+    /// The registry wants the bytes, or nothing at all.
+    Declined(Box<Declined>),
+}
+
+/// A mount that a registry has not carried out.
+#[derive(Debug)]
+pub struct Declined {
+    /// The upload that the registry has opened instead.
+    upload: Option<Url>,
+    /// Why not, if the registry did not simply ask for the bytes.
+    pub refusal: Option<Refusal>,
 }
 
 /// What a client goes by.
@@ -76,6 +89,8 @@ pub struct Registry {
     logins: Arc<Logins>,
     log: Log,
     insecure: bool,
+    /// How many blobs are on their way at a time: each has a file, and the bandwidth is shared.
+    copies: Semaphore,
     hosts: Mutex<HashMap<HostKey, Arc<Host>>>,
 }
 
@@ -85,7 +100,14 @@ impl Registry {
     pub fn new(settings: Settings, log: Log) -> Self {
         let Settings { logins, certificates, insecure, patience, jobs } = settings;
         let transport = Transport::new(certificates, patience, jobs, log);
-        Self { transport, logins: Arc::new(logins), insecure, log, hosts: Mutex::default() }
+        Self {
+            transport,
+            logins: Arc::new(logins),
+            insecure,
+            log,
+            copies: Semaphore::new(COPIES),
+            hosts: Mutex::default(),
+        }
     }
 
     /// Tells that a reference's repository will be read, and written too if `push`, so that the first token asked for
@@ -135,14 +157,14 @@ impl Registry {
         let mut call = Call::new(Method::POST, path, ANSWER_LIMIT, Scope::push(target.path()));
         call.scopes = [Scope::push(target.path()), Scope::pull(from)].into_iter().collect();
         let (url, response) = host.send(&self.transport, &call).await?;
-        match response.status {
-            201 => Ok(Mount::Done),
-            202 => {
-                self.abandon_upload(&host, target, &url, &response).await;
-                Ok(Mount::Declined)
-            }
-            _ => Err(host.refusal("POST", &url, &response).into()),
-        }
+        Ok(match response.status {
+            201 => Mount::Done,
+            202 => Mount::Declined(Box::new(Declined { upload: upload::location(&url, &response), refusal: None })),
+            _ => Mount::Declined(Box::new(Declined {
+                upload: None,
+                refusal: Some(host.refusal("POST", &url, &response)),
+            })),
+        })
     }
 
     /// Sends a manifest, under the reference's tag or else under its own digest, and returns its digest.
@@ -158,7 +180,7 @@ impl Registry {
         let path = format!("/v2/{}/manifests/{name}", reference.path());
         let mut call = Call::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
-        call.body = bytes.to_vec();
+        call.body = Body::Bytes(bytes.to_vec());
         let (url, response) = host.send(&self.transport, &call).await?;
         if !matches!(response.status, 200..=202) {
             let refusal = host.refusal("PUT", &url, &response);
@@ -176,15 +198,6 @@ impl Registry {
         }
     }
 
-    /// Tells the registry that an upload it opened will not be used. Whether it listens does not matter.
-    async fn abandon_upload(&self, host: &Host, target: &Reference, url: &Url, response: &Response) {
-        let upload = response.header("location").and_then(|location| url.join(location).ok());
-        if let Some(upload) = upload.filter(|upload| upload.origin() == url.origin()) {
-            let call = Call::new(Method::DELETE, path_and_query(&upload), ANSWER_LIMIT, Scope::push(target.path()));
-            let _ = host.send(&self.transport, &call).await;
-        }
-    }
-
     /// Sends a GET and follows redirects. What authorizes us to the registry is shown to the registry only.
     async fn follow(&self, host: &Host, mut call: Call) -> Result<(Url, Response), RegistryError> {
         let (mut url, mut response) = host.send(&self.transport, &call).await?;
@@ -195,7 +208,8 @@ impl Registry {
                 call.path = path_and_query(&target);
                 host.send(&self.transport, &call).await?
             } else {
-                let request = Request::new(call.method.clone(), target.clone(), call.limit);
+                let mut request = Request::new(call.method.clone(), target.clone(), call.limit);
+                request.sink.clone_from(&call.sink);
                 let trust = host.endpoint().trust_for(&target);
                 (target, self.transport.send(request, trust).await?)
             };

@@ -7,7 +7,7 @@ use crate::config::{Credentials, Login};
 use crate::json::Object;
 use crate::log::Log;
 use crate::secret::Secret;
-use crate::transport::{Method, Request, Response, Transport, Trust, Url, display_url, form};
+use crate::transport::{Body, Method, Request, Response, Transport, Trust, Url, display_url, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
@@ -170,7 +170,7 @@ impl Realm<'_> {
         fields.extend(grant);
         let mut request = Request::new(Method::POST, self.url.clone(), ANSWER_LIMIT);
         request.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
-        request.body = form(&fields).into_bytes();
+        request.body = Body::Bytes(form(&fields).into_bytes());
         Ok(transport.send(request, self.trust).await?)
     }
 

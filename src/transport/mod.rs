@@ -16,6 +16,7 @@ pub use retry::Patience;
 
 use crate::config::{CertificateDirectories, HostCertificates};
 use crate::log::Log;
+use crate::spool::Spool;
 use pace::Pace;
 use proxy::Proxies;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -48,17 +49,28 @@ pub struct Request {
     pub url: Url,
     /// Headers; the values are checked when sent.
     pub headers: Vec<(&'static str, String)>,
-    /// The body; empty for none.
-    pub body: Vec<u8>,
+    /// The body.
+    pub body: Body,
     /// How many bytes of answer are accepted.
     pub limit: usize,
+    /// Where the body of a success goes instead of into memory.
+    pub sink: Option<Spool>,
+}
+
+/// What a request carries.
+#[derive(Clone)]
+pub enum Body {
+    /// Bytes in memory; none for no body.
+    Bytes(Vec<u8>),
+    /// More than should be in memory.
+    Spool(Spool),
 }
 
 impl Request {
     /// A request without headers and body.
     #[must_use]
     pub fn new(method: Method, url: Url, limit: usize) -> Self {
-        Self { method, url, headers: Vec::new(), body: Vec::new(), limit }
+        Self { method, url, headers: Vec::new(), body: Body::Bytes(Vec::new()), limit, sink: None }
     }
 }
 
@@ -122,7 +134,10 @@ impl Transport {
         let begun = Instant::now();
         let mut made = 0;
         loop {
-            let left = self.patience.limit.saturating_sub(begun.elapsed());
+            // What is large may take as long as something moves; the stall limit sees to that.
+            let is_large = choices.iter().any(|it| it.sink.is_some() || matches!(it.body, Body::Spool(_)));
+            let limit = if is_large { Duration::MAX } else { self.patience.limit };
+            let left = limit.saturating_sub(begun.elapsed());
             let outcome = tokio::time::timeout(left, self.try_each(choices, trust)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
             made += 1;
@@ -177,8 +192,14 @@ impl Transport {
             headers.insert(HeaderName::from_static(name), value);
         }
         let url = request.url.clone();
-        let builder =
-            self.client(&url, trust)?.request(request.method, request.url).headers(headers).body(request.body);
+        let builder = self.client(&url, trust)?.request(request.method, request.url).headers(headers);
+        let builder = match request.body {
+            Body::Bytes(bytes) => builder.body(bytes),
+            Body::Spool(spool) => {
+                let length = spool.length().map_err(|error| TransportFault::Spool(error.to_string()))?;
+                builder.header("content-length", length).body(reqwest::Body::wrap_stream(spool.stream()))
+            }
+        };
         let lane = self.pace.lane(&server(&url));
         let _slot = lane.enter().await;
         let response = builder.send().await.map_err(|error| self.fault(&error, &url))?;
@@ -186,7 +207,8 @@ impl Transport {
             self.pace.narrow(&lane);
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = read_body(response, request.limit).await?;
+        let sink = request.sink.filter(|_| (200..300).contains(&status));
+        let body = read_body(response, request.limit, sink.as_ref()).await?;
         Ok(Response { status, headers, body })
     }
 
@@ -253,13 +275,23 @@ fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<re
     built.map_err(|error| TransportFault::Broken(error.to_string()))
 }
 
-async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, TransportFault> {
-    let mut body = Vec::new();
+/// Reads a whole body into the sink, if there is one, else into memory.
+async fn read_body(
+    mut response: reqwest::Response,
+    limit: usize,
+    sink: Option<&Spool>,
+) -> Result<Vec<u8>, TransportFault> {
+    let (mut body, mut read) = (Vec::new(), 0);
+    sink.map_or(Ok(()), Spool::clear).map_err(|error| TransportFault::Spool(error.to_string()))?;
     while let Some(chunk) = response.chunk().await.map_err(|error| TransportFault::of(&error))? {
-        if body.len() + chunk.len() > limit {
+        read += chunk.len();
+        if read > limit {
             return Err(TransportFault::TooLarge(limit));
         }
-        body.extend_from_slice(&chunk);
+        match sink {
+            Some(sink) => sink.append(&chunk).map_err(|error| TransportFault::Spool(error.to_string()))?,
+            None => body.extend_from_slice(&chunk),
+        }
     }
     Ok(body)
 }

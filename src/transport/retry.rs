@@ -56,6 +56,7 @@ pub(super) fn judge_fault(fault: &TransportFault) -> Verdict {
         }
         TransportFault::Tls(_)
         | TransportFault::Certificates(_)
+        | TransportFault::Spool(_)
         | TransportFault::NotTls
         | TransportFault::TooLarge(_)
         | TransportFault::BadHeader(_) => Verdict::Final,

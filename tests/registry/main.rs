@@ -2,7 +2,7 @@
 //! every registry has to keep; and logins, TLS, proxies, retries and messages.
 //!
 //! The rules have the numbers of the list that the client was written from.
-//! Those about uploads of blobs (4, 7, 8 and 9) come with the uploads.
+//! Rules 4, 7, 8 and 9 are about blobs.
 
 #![allow(
     clippy::expect_used,
@@ -24,6 +24,7 @@ mod real;
 mod retries;
 mod rules_answers;
 mod rules_asking;
+mod rules_blobs;
 mod rules_tokens;
 mod tls;
 mod tokens;

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::digest::Digest;
 use crate::manifest::{ImageManifest, ListError, Payload};
 use crate::reference::Reference;
-use crate::registry::{Mount, Registry, Scope};
+use crate::registry::{Mount, Registry, RegistryError, Scope};
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream::FuturesOrdered;
@@ -93,14 +93,27 @@ async fn carry_out(app: &App, registry: &Registry, plan: &PushPlan) -> anyhow::R
     told.and_then(|()| app.print(format!("{digest}\n")))
 }
 
+/// Mounts a blob or, where the registry would rather not, copies it.
 async fn mount(registry: &Registry, target: &Reference, blob: &BlobMount) -> anyhow::Result<()> {
-    let name = || format!("{}@{}", blob.from, blob.digest);
-    let mounted = registry.mount(target, &blob.digest, &blob.from).await;
-    match mounted.with_context(|| format!("failed to mount blob {} to {target}", name()))? {
-        Mount::Declined if !blob.may_be_absent => {
+    let name = || format!("{}@{}", blob.source.path(), blob.digest);
+    let failed = || format!("failed to mount blob {} to {target}", name());
+    let Mount::Declined(mut declined) =
+        registry.mount(target, &blob.digest, blob.source.path()).await.with_context(failed)?
+    else {
+        return Ok(());
+    };
+    let refusal = declined.refusal.take();
+    match (registry.copy_blob(&blob.source, target, &blob.digest, *declined).await, refusal) {
+        (Ok(()), _) => Ok(()),
+        (Err(RegistryError::BlobUnknown { .. }), None) if blob.may_be_absent => Ok(()),
+        (Err(RegistryError::BlobUnknown { .. }), None) => {
             Err(PushError::MountDeclined { blob: name(), target: target.clone() }.into())
         }
-        Mount::Done | Mount::Declined => Ok(()),
+        // Why the mount was refused says more than that there is nothing to copy.
+        (Err(RegistryError::BlobUnknown { .. }), Some(refusal)) => {
+            Err(RegistryError::from(refusal)).with_context(failed)
+        }
+        (Err(error), _) => Err(error).with_context(|| format!("failed to copy blob {} to {target}", name())),
     }
 }
 

@@ -34,8 +34,8 @@ pub(super) enum PlanError {
 pub(super) struct BlobMount {
     /// The blob.
     pub digest: Digest,
-    /// The repository that has it.
-    pub from: String,
+    /// An image of the repository that has it.
+    pub source: Reference,
     /// Whether the push goes on without it: windows images have layers that registries need not hold.
     pub may_be_absent: bool,
 }
@@ -101,8 +101,8 @@ impl PushPlan {
             if let Some(planned) = self.mounts.iter_mut().find(|mount| mount.digest == digest) {
                 planned.may_be_absent &= may_be_absent;
             } else {
-                let from = image.reference.path().to_owned();
-                self.mounts.push(BlobMount { digest, from, may_be_absent });
+                let source = image.reference.clone();
+                self.mounts.push(BlobMount { digest, source, may_be_absent });
             }
         }
         Ok(())
@@ -172,7 +172,7 @@ mod tests {
         let images =
             [image("h.io/a", "linux", &["c1", "base", "x"]), image("h.io/b", "linux", &["c2", "base", "y", "y"])];
         let plan = PushPlan::new(&reference("h.io/list"), &images).unwrap();
-        let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.digest.clone(), mount.from.as_str())).collect();
+        let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.digest.clone(), mount.source.path())).collect();
         let expected = [("c1", "a"), ("base", "a"), ("x", "a"), ("c2", "b"), ("y", "b")];
         assert_eq!(mounts, expected.map(|(blob, from)| (Digest::of(blob.as_bytes()), from)));
         assert_eq!(plan.children.len(), 2);
