@@ -10,7 +10,7 @@ use crate::support::faults::Fault;
 use crate::support::token::TokenServer;
 
 #[test]
-fn every_retry_is_said_at_debug_and_only_there() {
+fn d9_every_retry_is_said_at_debug_and_only_there() {
     for flag in ["", "--debug "] {
         let scene = Scene::new();
         let busy = Fault::on("GET", "/manifests/amd64").times(2).answer(503, "").header("retry-after", "0");
@@ -28,7 +28,7 @@ fn every_retry_is_said_at_debug_and_only_there() {
 }
 
 #[test]
-fn retry_after_may_be_a_date() {
+fn d9_retry_after_may_be_a_date() {
     let scene = Scene::new();
     let busy =
         Fault::on("GET", "/manifests/amd64").answer(429, "").header("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT");
@@ -113,7 +113,7 @@ fn weather(dice: &mut Dice, add: impl Fn(Fault)) {
 }
 
 #[test]
-fn bad_weather_is_no_obstacle() {
+fn d9_bad_weather_is_no_obstacle() {
     let runs = std::env::var("MFST_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(4);
     let seed = crate::support::dice::seed();
     let mut dice = Dice::new(seed);
