@@ -156,6 +156,8 @@ impl Auths {
 }
 
 fn read_login(entry: &Object) -> Result<Login, AuthsError> {
+    // Not used, but docker drops the file over them.
+    ["email", "serveraddress"].iter().try_for_each(|field| entry.string(field).map(drop))?;
     let auth = entry.string("auth")?;
     let (username, password) =
         if auth.is_empty() { (entry.string("username")?, entry.string("password")?) } else { decode(&auth)? };

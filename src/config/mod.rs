@@ -40,7 +40,25 @@ pub struct Config {
 
 /// The fields of `config.json` that docker expects to be of a certain type. docker drops the whole file when one
 /// is not, and says so.
-const STRINGS: [&str; 3] = ["credsStore", "currentContext", "experimental"];
+const STRINGS: [&str; 16] = [
+    "configFormat",
+    "credsStore",
+    "currentContext",
+    "detachKeys",
+    "experimental",
+    "imagesFormat",
+    "networksFormat",
+    "nodesFormat",
+    "pluginsFormat",
+    "psFormat",
+    "secretFormat",
+    "serviceInspectFormat",
+    "servicesFormat",
+    "statsFormat",
+    "tasksFormat",
+    "volumesFormat",
+];
+const STRING_LISTS: [&str; 2] = ["cliPluginsExtraDirs", "pruneFilters"];
 const STRING_MAPS: [&str; 4] = ["HttpHeaders", "credHelpers", "aliases", "features"];
 
 impl Config {
@@ -101,6 +119,7 @@ impl Config {
 
     fn check_types(object: &Object) -> Result<(), json::Error> {
         STRINGS.iter().try_for_each(|field| object.string(field).map(drop))?;
+        STRING_LISTS.iter().try_for_each(|field| object.strings(field).map(drop))?;
         STRING_MAPS.iter().try_for_each(|field| object.string_map(field).map(drop))
     }
 }
@@ -119,6 +138,10 @@ mod tests {
         );
         assert_eq!(message(r#"{"auths":{"x":{"auth":"!!"}}}"#), "illegal base64 data at input byte 0");
         assert_eq!(message(r#"{"auths":{"x":{"auth":"YQ=="}}}"#), "Invalid auth configuration file");
+        assert_eq!(
+            message(r#"{"psFormat":5}"#),
+            "json: cannot unmarshal number into Go struct field ConfigFile.psFormat of type string"
+        );
         assert_eq!(
             message(r#"{"experimental":true}"#),
             "json: cannot unmarshal bool into Go struct field ConfigFile.experimental of type string"
