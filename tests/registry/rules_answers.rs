@@ -133,8 +133,7 @@ fn oversize(registry: impl Fn() -> Builder) {
         scene.create("demo/app:v1", &["t/app:large"]);
         let body = format!(r#"{{"errors":[{{"code":"{code}","message":"http: request body too large"}}]}}"#);
         scene.registry.fault(Fault::on("PUT", "/manifests/sha256:").always().answer(status, body));
-        // The embedded server closes at once, unlike Go's: its answer may be lost once or twice.
-        let said = refused(&scene, "push @demo/app:v1");
+        let said = refused(&scene, "push --retries 0 @demo/app:v1");
         tells(&said, &["PUT", &status.to_string(), code, "http: request body too large"]);
     }
 }

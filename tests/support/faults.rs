@@ -230,7 +230,12 @@ pub async fn apply(
         return next.run(request).await;
     };
     let response = match &fault.action {
-        Action::Answer(status, body) => (*status, body.clone()).into_response(),
+        Action::Answer(status, body) => {
+            // The answer goes out at once, but the rest of the request is still taken in, as Go's servers do for a
+            // while: closing on a client that is still sending would throw the answer away.
+            tokio::spawn(http_body_util::BodyExt::collect(request.into_body()));
+            (*status, body.clone()).into_response()
+        }
         Action::CutBefore => connection.cut().await,
         Action::CutAfter => {
             next.run(request).await;
