@@ -31,23 +31,21 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         Ok(_) => return Err(StoreError::ListExists.into()),
     }
     // An error in a later name does not hide what is wrong with an earlier image.
-    let mut sources = Vec::new();
+    let (mut kept, mut missing) = (Vec::new(), Vec::new());
     let mut bad_name = None;
-    for image in &options.images {
-        match Reference::parse(image).map_err(anyhow::Error::from).and_then(|image| source(app, &list, image)) {
-            Ok(source) => sources.push(source),
+    for name in &options.images {
+        let found = Reference::parse(name).map_err(anyhow::Error::from);
+        match found.and_then(|image| Ok((is_kept(app, &list, &image)?, image))) {
+            Ok((is_kept, image)) => {
+                let known = if is_kept { &mut kept } else { &mut missing };
+                if !known.contains(&image) {
+                    known.push(image);
+                }
+            }
             Err(error) => {
                 bad_name = Some(error);
                 break;
             }
-        }
-    }
-    let (mut kept, mut missing) = (Vec::new(), Vec::new());
-    for source in sources {
-        let (Source::Store(image) | Source::Registry(image)) = &source;
-        let known = if matches!(source, Source::Store(_)) { &mut kept } else { &mut missing };
-        if !known.contains(image) {
-            known.push(image.clone());
         }
     }
     let images = fetch(app, &missing, options.insecure)?;
@@ -62,17 +60,11 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     app.print(format!("Created manifest list {list}\n"))
 }
 
-/// Where an image's manifest comes from.
-enum Source {
-    Store(Reference),
-    Registry(Reference),
-}
-
-/// An image that the list has already is not fetched again, unless an old docker stored it without its bytes.
-fn source(app: &App, list: &Reference, image: Reference) -> anyhow::Result<Source> {
-    match app.store.get(list, &image) {
-        Ok(stored) if !stored.raw.is_empty() => Ok(Source::Store(image)),
-        Ok(_) | Err(StoreError::NotFound(_)) => Ok(Source::Registry(image)),
+/// Whether the list has an image already. It is not fetched again then, unless an old docker stored it without its bytes.
+fn is_kept(app: &App, list: &Reference, image: &Reference) -> anyhow::Result<bool> {
+    match app.store.get(list, image) {
+        Ok(stored) => Ok(!stored.raw.is_empty()),
+        Err(StoreError::NotFound(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

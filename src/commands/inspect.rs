@@ -38,7 +38,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         match parse(&fetched.content_type, &fetched.bytes)? {
             Document::Image(_) if !options.verbose => Ok(indented(&fetched.bytes)?),
             Document::Image(image) => show_image(&resolve::image(&registry, &reference, fetched, image).await?, true),
-            Document::Index(index) if !options.verbose => Ok(show_index(&index)),
+            // Shown from its own bytes: an entry that is missing, nested or no image at all is still an entry.
+            Document::Index(index) if !options.verbose => Ok(show_descriptors(&index.manifests)),
             Document::Index(index) => show_index_in_full(app, &registry, &reference, index).await,
         }
     })??;
@@ -57,12 +58,6 @@ fn show_list(list: &Reference, images: &[ImageManifest], verbose: bool) -> anyho
         check_entry(list, &image.reference, &image.descriptor).context("failed to assemble ManifestDescriptor")?;
     }
     Ok(show_descriptors(images.iter().map(|image| &image.descriptor)))
-}
-
-/// A list in a registry is shown from its own bytes: an entry that is missing, nested or no image at all is still an
-/// entry.
-fn show_index(index: &Index) -> Vec<u8> {
-    show_descriptors(&index.manifests)
 }
 
 fn show_descriptors<'a>(descriptors: impl IntoIterator<Item = &'a Descriptor>) -> Vec<u8> {

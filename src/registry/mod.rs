@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::log::Log;
 use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
 use crate::reference::Reference;
+use crate::spool::Spool;
 use crate::transport::{Body, Method, Patience, Request, Response, Transport, Url, display_url};
 use endpoint::Endpoint;
 use host::{Call, Host};
@@ -138,14 +139,26 @@ impl Registry {
 
     /// Fetches a small blob, an image's config, from the repository of the reference.
     pub async fn config(&self, repository: &Reference, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+        let config = self.blob(repository, digest, CONFIG_LIMIT, None).await?;
+        if digest.matches(&config) { Ok(config) } else { Err(RegistryError::ConfigDigest(digest.clone())) }
+    }
+
+    /// Fetches a blob, into the sink if there is one. Whether it has its digest is for the caller to check.
+    async fn blob(
+        &self,
+        repository: &Reference,
+        digest: &Digest,
+        limit: usize,
+        sink: Option<Spool>,
+    ) -> Result<Vec<u8>, RegistryError> {
         let host = self.host(repository);
         let path = format!("/v2/{}/blobs/{digest}", repository.path());
-        let call = Call::new(Method::GET, path, CONFIG_LIMIT, Scope::pull(repository.path()));
+        let mut call = Call::new(Method::GET, path, limit, Scope::pull(repository.path()));
+        call.sink = sink;
         let (url, response) = self.follow(&host, call).await?;
         match response.status {
             404 => Err(RegistryError::BlobUnknown { url: display_url(&url) }),
             _ if !response.is_success() => Err(host.refusal("GET", &url, &response).into()),
-            _ if !digest.matches(&response.body) => Err(RegistryError::ConfigDigest(digest.clone())),
             _ => Ok(response.body),
         }
     }

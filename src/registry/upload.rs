@@ -7,7 +7,7 @@ use super::{ANSWER_LIMIT, Declined, Registry, RegistryError, Scope, path_and_que
 use crate::digest::Digest;
 use crate::reference::Reference;
 use crate::spool::Spool;
-use crate::transport::{Body, Method, Request, Response, Url, display_url};
+use crate::transport::{Body, Method, Request, Response, Url};
 
 /// Where an upload goes on. A location is opaque: what the registry wrote, its query included, is sent back.
 pub(super) fn location(url: &Url, response: &Response) -> Option<Url> {
@@ -34,17 +34,8 @@ impl Registry {
 
     /// Fetches a blob of any size. What is not what it should be is not passed on.
     async fn download(&self, source: &Reference, digest: &Digest) -> Result<Spool, RegistryError> {
-        let host = self.host(source);
-        let path = format!("/v2/{}/blobs/{digest}", source.path());
         let blob = Spool::new().map_err(RegistryError::Spool)?;
-        let mut call = Call::new(Method::GET, path, usize::MAX, Scope::pull(source.path()));
-        call.sink = Some(blob.clone());
-        let (url, response) = self.follow(&host, call).await?;
-        match response.status {
-            404 => return Err(RegistryError::BlobUnknown { url: display_url(&url) }),
-            _ if !response.is_success() => return Err(host.refusal("GET", &url, &response).into()),
-            _ => {}
-        }
+        self.blob(source, digest, usize::MAX, Some(blob.clone())).await?;
         let mut check = digest.check();
         blob.read(|piece| check.update(piece)).map_err(RegistryError::Spool)?;
         if check.matches() { Ok(blob) } else { Err(RegistryError::BlobDigest(digest.clone())) }
