@@ -20,6 +20,23 @@ impl fmt::Display for Several {
     }
 }
 
+/// An error about which the command knows more than the error itself.
+#[derive(Debug)]
+pub struct Advised {
+    /// The error.
+    pub error: anyhow::Error,
+    /// What the user should know about it.
+    pub hint: String,
+}
+
+impl std::error::Error for Advised {}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
 /// Tells an error on stderr: docker's words first, what to do about it below.
 #[must_use]
 pub fn report(error: &anyhow::Error) -> ExitCode {
@@ -32,6 +49,9 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(Several(errors)) = error.downcast_ref() {
         return errors.iter().flat_map(hints).collect();
+    }
+    if let Some(Advised { error, hint }) = error.downcast_ref() {
+        return hints(error).into_iter().chain([hint.clone()]).collect();
     }
     let of_store = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<StoreError>()?.hint();
     let of_registry = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<RegistryError>()?.hint();

@@ -8,9 +8,8 @@
 //! | [`failure`] | tells errors, picks the exit code | error types, `log` |
 //! | [`resolve`] | references to images | `registry`, `manifest` |
 //! | [`registry`] | the registry client | `transport`, `config` (logins), `manifest` |
-//! | [`transport`] | HTTP and TLS | `config` (certificate files), `spool` |
+//! | [`transport`] | HTTP and TLS | `config` (certificate files) |
 //! | [`store`] | local manifest lists | `manifest`, `reference` |
-//! | [`spool`] | temporary files for blobs | nothing of ours |
 //! | [`config`] | `config.json`, logins, certificate files | `json`, `reference` |
 //! | [`manifest`] | manifests, descriptors, list bytes | `json`, `digest`, `reference` |
 //! | [`reference`], [`digest`], [`json`], [`secret`], [`log`] | the words the others speak in | hardly anything |
@@ -29,8 +28,8 @@ pub mod manifest;
 pub mod reference;
 pub mod registry;
 pub mod resolve;
+pub mod result_file;
 pub mod secret;
-pub mod spool;
 pub mod store;
 pub mod transport;
 

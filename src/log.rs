@@ -23,6 +23,11 @@ impl Log {
         Self::write("warning: ", message);
     }
 
+    /// Says something that helps to understand what has been done.
+    pub fn hint(self, message: impl Display) {
+        Self::write("hint: ", message);
+    }
+
     /// Says something in docker's own words, which scripts may look for.
     pub fn as_docker(self, message: impl Display) {
         Self::write("", message);

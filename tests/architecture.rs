@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("lib", &["app", "cli", "failure", "log"]),
-    ("cli", &["app", "commands", "transport"]),
+    ("cli", &["app", "commands", "manifest", "resolve", "transport"]),
     ("failure", &["cli", "log", "registry", "store"]),
-    ("commands", &["app", "digest", "failure", "json", "manifest", "reference", "registry", "resolve", "store"]),
+    (
+        "commands",
+        &["app", "digest", "failure", "json", "manifest", "reference", "registry", "resolve", "result_file", "store"],
+    ),
     ("app", &["config", "log", "registry", "store", "transport"]),
     ("resolve", &["digest", "manifest", "reference", "registry"]),
-    ("registry", &["config", "digest", "json", "log", "manifest", "reference", "secret", "spool", "transport"]),
-    ("transport", &["config", "log", "spool"]),
+    ("registry", &["config", "digest", "json", "log", "manifest", "reference", "secret", "transport"]),
+    ("transport", &["config", "log"]),
     ("store", &["manifest", "reference"]),
     ("config", &["json", "log", "reference", "secret"]),
     ("manifest", &["digest", "json", "reference"]),
@@ -24,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("json", &[]),
     ("secret", &[]),
-    ("spool", &[]),
+    ("result_file", &[]),
     ("log", &[]),
 ];
 
@@ -33,14 +36,14 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("reqwest", &["transport"]),
     ("rustls", &["transport"]),
     ("tokio::runtime", &["app"]),
-    ("fs::", &["store", "config", "spool"]),
+    ("fs::", &["store", "config", "result_file"]),
     ("std::process", &["main", "lib", "failure", "config"]),
     ("std::env", &["main", "cli", "config", "transport"]),
     ("stdout()", &["app"]),
     ("stderr()", &["log"]),
     ("println!", &[]),
     ("clap::", &["cli"]),
-    ("tempfile", &["spool"]),
+    ("tempfile", &["result_file"]),
     ("unsafe", &[]),
 ];
 

@@ -1,173 +1,24 @@
-//! The words that clap knows, and what they mean.
+//! What the words on the command line mean.
 
+use super::flags::Attestations;
 use super::usage::UsageError;
-use super::{Invocation, Parsed, flags};
+use super::words::{
+    AnnotateWords, CreateWords, DeliveryWords, InspectWords, LsWords, PushWords, Verb, Words, definition,
+};
+use super::{Invocation, Parsed};
 use crate::app::Network;
-use crate::commands::{Command, annotate, create, inspect, push, rm};
+use crate::commands::{Command, annotate, create, inspect, ls, push, remove, rm};
+use crate::resolve::Selection;
 use crate::transport::{DEFAULT_JOBS, Patience};
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// The log levels that docker knows.
 const LOG_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
 
-/// Put images for several platforms under one name in a registry
-///
-/// A drop-in replacement for `docker manifest`: the same commands, the same local drafts, the same bytes in the
-/// registry.
-#[derive(Debug, Parser)]
-#[command(
-    name = "mfst",
-    version,
-    disable_version_flag = true,
-    disable_help_flag = true,
-    args_override_self = true,
-    override_usage = "mfst [OPTIONS] COMMAND",
-    after_help = "Example:\n  mfst create example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64\n  \
-                  mfst push example.com/app:1.0\n\nRun 'mfst COMMAND --help' for more information on a command."
-)]
-struct Words {
-    /// Location of client config files and local manifest lists [default: `$DOCKER_CONFIG`, else `~/.docker`]
-    #[arg(long, value_name = "DIR", global = true, allow_hyphen_values = true)]
-    config: Option<PathBuf>,
-    /// Say on stderr what is being done
-    #[arg(short = 'D', long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    debug: bool,
-    /// Set the logging level (debug, info, warn, error, fatal); debug is the same as --debug
-    #[arg(short = 'l', long, value_name = "LEVEL", global = true, allow_hyphen_values = true)]
-    log_level: Option<String>,
-    /// Print help
-    #[arg(short, long, global = true, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    help: bool,
-    /// Send a registry at most this many requests at a time [default: `$MFST_JOBS`, else 100]
-    #[arg(long, value_name = "N", global = true)]
-    jobs: Option<usize>,
-    /// Retry a request that failed for a passing reason at most this often
-    #[arg(long, value_name = "N", global = true, default_value_t = Patience::default().retries)]
-    retries: u32,
-    /// Give up retrying a request after this time (90, 90s, 5m)
-    #[arg(long, value_name = "TIME", global = true, default_value = "5m", value_parser = flags::duration)]
-    timeout: Duration,
-    /// Print version information and quit
-    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
-    #[command(subcommand)]
-    command: Option<Verb>,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(disable_help_subcommand = true)]
-enum Verb {
-    /// Add platform information to an image in a local manifest list
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst annotate [OPTIONS] MANIFEST_LIST MANIFEST",
-        after_help = "Example:\n  mfst annotate --os linux --arch arm --variant v7 example.com/app:1.0 example.com/app:1.0-armhf"
-    )]
-    Annotate(AnnotateWords),
-    /// Create a local manifest list for annotating and pushing to a registry
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst create [OPTIONS] MANIFEST_LIST MANIFEST [MANIFEST...]",
-        after_help = "Example:\n  mfst create example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64"
-    )]
-    Create(CreateWords),
-    /// Display an image manifest, or manifest list
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst inspect [OPTIONS] [MANIFEST_LIST] MANIFEST",
-        after_help = "Example:\n  mfst inspect example.com/app:1.0\n  mfst inspect --verbose example.com/app:1.0 example.com/app:1.0-arm64"
-    )]
-    Inspect(InspectWords),
-    /// Push a manifest list to a repository
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst push [OPTIONS] MANIFEST_LIST",
-        after_help = "Example:\n  mfst push --purge example.com/app:1.0"
-    )]
-    Push(PushWords),
-    /// Delete one or more manifest lists from local storage
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst rm [OPTIONS] MANIFEST_LIST [MANIFEST_LIST...]",
-        after_help = "Example:\n  mfst rm example.com/app:1.0"
-    )]
-    Rm(RmWords),
-}
-
-#[derive(Debug, Args)]
-struct AnnotateWords {
-    /// The list and the image
-    #[arg(value_name = "MANIFEST_LIST MANIFEST", hide = true)]
-    names: Vec<String>,
-    /// Set architecture
-    #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
-    arch: String,
-    /// Set operating system
-    #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
-    os: String,
-    /// Set operating system feature (repeatable, or separated by commas)
-    #[arg(long, value_name = "FEATURES", allow_hyphen_values = true, action = clap::ArgAction::Append, value_parser = flags::comma_separated)]
-    os_features: Vec<Vec<String>>,
-    /// Set operating system version
-    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
-    os_version: String,
-    /// Set architecture variant
-    #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
-    variant: String,
-}
-
-#[derive(Debug, Args)]
-struct CreateWords {
-    /// The list and its images
-    #[arg(hide = true)]
-    names: Vec<String>,
-    /// Amend an existing manifest list
-    #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    amend: bool,
-    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    insecure: bool,
-}
-
-#[derive(Debug, Args)]
-struct InspectWords {
-    /// The list, if any, and the image
-    #[arg(hide = true)]
-    names: Vec<String>,
-    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    insecure: bool,
-    /// Output additional info including layers and platform
-    #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    verbose: bool,
-}
-
-#[derive(Debug, Args)]
-struct PushWords {
-    /// The list
-    #[arg(hide = true)]
-    names: Vec<String>,
-    /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    insecure: bool,
-    /// Remove the local manifest list after push
-    #[arg(short, long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_value = "false", default_missing_value = "true", hide_default_value = true, value_parser = flags::boolean)]
-    purge: bool,
-}
-
-#[derive(Debug, Args)]
-struct RmWords {
-    /// The lists
-    #[arg(hide = true)]
-    names: Vec<String>,
-}
-
 pub(super) fn parse(words: &[OsString]) -> Result<Parsed, UsageError> {
-    let mut root = Words::command();
+    let mut root = definition();
     let matches = match root.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::DisplayVersion => {
@@ -214,33 +65,96 @@ fn jobs_variable() -> Option<usize> {
 impl Verb {
     fn meaning(self) -> Result<Command, UsageError> {
         Ok(match self {
-            Self::Annotate(AnnotateWords { names, arch, os, os_features, os_version, variant }) => {
-                let mut names = counted("annotate", "2 arguments", names, 2..=2)?;
-                let (image, list) = (names.pop().unwrap_or_default(), names.pop().unwrap_or_default());
-                let os_features = os_features.concat();
-                Command::Annotate(annotate::Options { list, image, arch, os, os_features, os_version, variant })
+            Self::Annotate(words) => annotate(words)?,
+            Self::Create(words) => create(words)?,
+            Self::Inspect(words) => inspect(words)?,
+            Self::Ls(LsWords { names, quiet, format }) => {
+                counted("ls", "0 arguments", names, 0..=0)?;
+                Command::Ls(ls::Options { quiet, format })
             }
-            Self::Create(words) => {
-                let mut names = counted("create", "at least 2 arguments", words.names, 2..)?.into_iter();
-                let (list, images) = (names.next().unwrap_or_default(), names.collect());
-                Command::Create(create::Options { list, images, amend: words.amend, insecure: words.insecure })
-            }
-            Self::Inspect(words) => {
-                let mut names = counted("inspect", "at least 1 and at most 2 arguments", words.names, 1..=2)?;
-                let name = names.pop().unwrap_or_default();
-                let (verbose, insecure) = (words.verbose, words.insecure);
-                // docker takes an empty name of the list for none.
-                let list = names.pop().filter(|list| !list.is_empty());
-                Command::Inspect(inspect::Options { list, name, verbose, insecure })
-            }
-            Self::Push(words) => {
-                let list = counted("push", "1 argument", words.names, 1..=1)?.pop().unwrap_or_default();
-                Command::Push(push::Options { list, purge: words.purge, insecure: words.insecure })
+            Self::Push(words) => push(words)?,
+            Self::Remove(words) => {
+                let mut names = counted("remove", "at least 2 arguments", words.names, 2..)?.into_iter();
+                let (list, entries) = (names.next().unwrap_or_default(), names.collect());
+                Command::Remove(remove::Options { list, entries })
             }
             Self::Rm(words) => {
                 Command::Rm(rm::Options { lists: counted("rm", "at least 1 argument", words.names, 1..)? })
             }
         })
+    }
+}
+
+fn annotate(words: AnnotateWords) -> Result<Command, UsageError> {
+    let AnnotateWords { names, arch, os, os_features, os_version, variant, annotation, clear } = words;
+    let mut names = counted("annotate", "2 arguments", names, 2..=2)?;
+    let (image, list) = (names.pop().unwrap_or_default(), names.pop().unwrap_or_default());
+    let (os_features, annotations) = (os_features.concat(), annotation);
+    let options = annotate::Options { list, image, arch, os, os_features, os_version, variant, annotations, clear };
+    Ok(Command::Annotate(options))
+}
+
+fn create(words: CreateWords) -> Result<Command, UsageError> {
+    let CreateWords { names, amend, replace, platform, attestations, insecure, push, delivery } = words;
+    let mut names = counted("create", "at least 2 arguments", names, 2..)?.into_iter();
+    let (list, images) = (names.next().unwrap_or_default(), names.collect());
+    let selection =
+        Selection { platforms: platform.concat(), without_attestations: attestations == Attestations::Drop };
+    let (strict, quiet) = (delivery.strict, delivery.quiet);
+    let conflict = |message: &str| Err(UsageError::conflict("create", message.to_owned()));
+    let mode = match (push, amend, replace, delivery.only_for_push()) {
+        (true, false, false, _) => create::Mode::Push(delivery.meaning()),
+        (true, _, _, _) => {
+            return conflict("--push leaves the local store alone; it goes with neither --amend nor --replace");
+        }
+        (false, true, true, _) => return conflict("--amend and --replace exclude each other"),
+        (false, _, _, Some(flag)) => return conflict(&format!("{flag} needs --push")),
+        (false, true, false, None) => create::Mode::Amend,
+        (false, false, true, None) => create::Mode::Replace,
+        (false, false, false, None) => create::Mode::New,
+    };
+    Ok(Command::Create(create::Options { list, images, mode, selection, insecure, strict, quiet }))
+}
+
+fn inspect(words: InspectWords) -> Result<Command, UsageError> {
+    let InspectWords { names, insecure, verbose, raw, platform } = words;
+    let mut names = counted("inspect", "at least 1 and at most 2 arguments", names, 1..=2)?;
+    let name = names.pop().unwrap_or_default();
+    // docker takes an empty name of the list for none.
+    let list = names.pop().filter(|list| !list.is_empty());
+    let look = match (raw, verbose) {
+        (true, true) => {
+            let message = "--raw shows what is there, --verbose what is known about it; choose one";
+            return Err(UsageError::conflict("inspect", message.to_owned()));
+        }
+        (true, false) => inspect::Look::Raw,
+        (false, true) => inspect::Look::Verbose,
+        (false, false) => inspect::Look::Plain,
+    };
+    Ok(Command::Inspect(inspect::Options { list, name, look, platform, insecure }))
+}
+
+fn push(words: PushWords) -> Result<Command, UsageError> {
+    let PushWords { names, insecure, purge, verify, delivery } = words;
+    let list = counted("push", "1 argument", names, 1..=1)?.pop().unwrap_or_default();
+    Ok(Command::Push(push::Options { list, purge, insecure, verify, delivery: delivery.meaning() }))
+}
+
+impl DeliveryWords {
+    /// A flag that has been given and says something about a push.
+    fn only_for_push(&self) -> Option<&'static str> {
+        let given = [
+            ("--tag", !self.tag.is_empty()),
+            ("--digestfile", self.digestfile.is_some()),
+            ("--metadata-file", self.metadata_file.is_some()),
+            ("--dry-run", self.dry_run),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
+    fn meaning(self) -> push::Delivery {
+        let Self { quiet, strict, tag, digestfile, metadata_file, dry_run } = self;
+        push::Delivery { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict }
     }
 }
 
@@ -256,7 +170,7 @@ fn counted(
 
 /// How a command is used, in one line.
 pub(super) fn usage_line(command: &str) -> String {
-    let mut root = Words::command();
+    let mut root = definition();
     let usage = root.find_subcommand_mut(command).map(clap::Command::render_usage);
     let usage = usage.unwrap_or_else(|| root.render_usage()).to_string();
     usage.trim_start_matches("Usage:").trim().to_owned()
@@ -279,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        Words::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]
@@ -290,7 +204,10 @@ mod tests {
             "mfst create L A --amend=false -a",
             "mfst create --amend L --amend A",
         ] {
-            assert!(matches!(command(words), Command::Create(create::Options { amend: true, .. })), "{words}");
+            assert!(
+                matches!(command(words), Command::Create(create::Options { mode: create::Mode::Amend, .. })),
+                "{words}"
+            );
         }
         assert!(matches!(command("mfst push -p --purge=F L"), Command::Push(push::Options { purge: false, .. })));
         assert!(matches!(command("mfst push -p=false L"), Command::Push(push::Options { purge: false, .. })));

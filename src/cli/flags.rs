@@ -1,5 +1,8 @@
 //! The values of flags, as Go's pflag reads them.
 
+use crate::commands::annotate::Field;
+use crate::commands::ls::Format;
+use crate::manifest::{NotPlatform, PlatformSelector};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -93,6 +96,66 @@ fn unquote(mut rest: &str) -> Option<(String, &str)> {
             }
             None => return Some((value, after)),
         }
+    }
+}
+
+/// Several platforms, separated by commas.
+pub(super) fn platforms(word: &str) -> Result<Vec<PlatformSelector>, NotPlatform> {
+    word.split(',').map(PlatformSelector::parse).collect()
+}
+
+/// One platform.
+pub(super) fn platform(word: &str) -> Result<PlatformSelector, NotPlatform> {
+    PlatformSelector::parse(word)
+}
+
+/// A word that is none of those that are possible.
+#[derive(Debug, Error)]
+#[error("it must be {0}")]
+pub(super) struct NotOneOf(&'static str);
+
+/// What becomes of the attestations of images in lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attestations {
+    Keep,
+    Drop,
+}
+
+/// `keep` or `drop`.
+pub(super) fn attestations(word: &str) -> Result<Attestations, NotOneOf> {
+    match word {
+        "keep" => Ok(Attestations::Keep),
+        "drop" => Ok(Attestations::Drop),
+        _ => Err(NotOneOf("keep or drop")),
+    }
+}
+
+/// How `ls` prints.
+pub(super) fn format(word: &str) -> Result<Format, NotOneOf> {
+    match word {
+        "table" => Ok(Format::Table),
+        "json" => Ok(Format::Json),
+        _ => Err(NotOneOf("table or json")),
+    }
+}
+
+/// An annotation, `KEY=VALUE`.
+pub(super) fn pair(word: &str) -> Result<(String, String), NotOneOf> {
+    match word.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(NotOneOf("KEY=VALUE")),
+    }
+}
+
+/// A field that `annotate` can clear.
+pub(super) fn field(word: &str) -> Result<Field, NotOneOf> {
+    match (word, word.strip_prefix("annotation.")) {
+        ("variant", _) => Ok(Field::Variant),
+        ("os-version", _) => Ok(Field::OsVersion),
+        ("os-features", _) => Ok(Field::OsFeatures),
+        ("annotations", _) => Ok(Field::Annotations),
+        (_, Some(key)) if !key.is_empty() => Ok(Field::Annotation(key.to_owned())),
+        _ => Err(NotOneOf("variant, os-version, os-features, annotations or annotation.KEY")),
     }
 }
 

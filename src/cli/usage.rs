@@ -35,6 +35,11 @@ impl UsageError {
         Self { message, command: command.to_owned(), exit_code: 1 }
     }
 
+    /// Flags that do not go together.
+    pub(super) fn conflict(command: &str, message: String) -> Self {
+        Self { message, command: command.to_owned(), exit_code: 1 }
+    }
+
     /// A log level that is none.
     pub(super) fn log_level(level: &str) -> Self {
         let message = format!("Unable to parse logging level: {level}");

@@ -1,7 +1,7 @@
-//! `mfst annotate`: changes the platform of an image in a local manifest list.
+//! `mfst annotate`: changes what a local manifest list says about an image.
 
 use crate::app::App;
-use crate::manifest::{Platform, canonical_arch, is_known};
+use crate::manifest::{Descriptor, Platform, canonical_arch, is_known};
 use crate::reference::Reference;
 use crate::store::StoreError;
 use anyhow::Context as _;
@@ -24,6 +24,25 @@ pub struct Options {
     pub os_version: String,
     /// The variant of the architecture.
     pub variant: String,
+    /// Annotations to set.
+    pub annotations: Vec<(String, String)>,
+    /// What to clear before anything is set.
+    pub clear: Vec<Field>,
+}
+
+/// What can be cleared. An image cannot do without operating system and architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// The variant of the architecture.
+    Variant,
+    /// The version of the operating system.
+    OsVersion,
+    /// What the operating system must have.
+    OsFeatures,
+    /// All annotations.
+    Annotations,
+    /// The annotation with this key.
+    Annotation(String),
 }
 
 /// Why an image cannot be annotated.
@@ -37,15 +56,16 @@ enum AnnotateError {
     Store(#[from] StoreError),
 }
 
-/// Changes the platform and stores the image again.
+/// Changes the entry and stores it again.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
         .with_context(|| format!("annotate: error parsing name for manifest list {}", options.list))?;
     let image = Reference::parse(&options.image)
         .with_context(|| format!("annotate: error parsing name for manifest {}", options.image))?;
     let annotated = app.store.update(&list, &image, |entry| {
-        let platform = entry.descriptor.platform.get_or_insert_with(Platform::default);
-        options.apply(platform)
+        options.clear.iter().for_each(|field| field.clear(&mut entry.descriptor));
+        entry.descriptor.annotations.extend(options.annotations.iter().cloned());
+        options.apply(entry.descriptor.platform.get_or_insert_with(Platform::default))
     });
     annotated.map_err(|error| match error {
         AnnotateError::Store(StoreError::NotFound(_)) => {
@@ -54,6 +74,19 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         AnnotateError::Store(error) => error.into(),
         other => other.into(),
     })
+}
+
+impl Field {
+    fn clear(&self, descriptor: &mut Descriptor) {
+        let platform = descriptor.platform.get_or_insert_with(Platform::default);
+        match self {
+            Self::Variant => platform.variant.clear(),
+            Self::OsVersion => platform.os_version.clear(),
+            Self::OsFeatures => platform.os_features.clear(),
+            Self::Annotations => descriptor.annotations.clear(),
+            Self::Annotation(key) => drop(descriptor.annotations.remove(key)),
+        }
+    }
 }
 
 impl Options {

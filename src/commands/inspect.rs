@@ -1,12 +1,17 @@
 //! `mfst inspect`: shows a manifest or a manifest list, local or in a registry.
 
 use crate::app::App;
+use crate::digest::Digest;
 use crate::json::{SyntaxError, indent};
-use crate::manifest::{Descriptor, Document, ImageManifest, Index, ManifestList, check_entry, parse};
+use crate::manifest::{
+    Descriptor, Document, ImageManifest, Index, ManifestList, PlatformSelector, entry_digest, parse,
+};
 use crate::reference::Reference;
-use crate::registry::Registry;
+use crate::registry::{Fetched, Registry};
 use crate::resolve;
 use anyhow::Context as _;
+use std::collections::BTreeMap;
+use thiserror::Error;
 
 /// What `inspect` was asked for.
 #[derive(Debug)]
@@ -15,10 +20,32 @@ pub struct Options {
     pub list: Option<String>,
     /// The image or list, as typed.
     pub name: String,
-    /// Whether to show everything that is known.
-    pub verbose: bool,
+    /// How to show it.
+    pub look: Look,
+    /// Which image of a list to show.
+    pub platform: Option<PlatformSelector>,
     /// Whether unverified TLS and plain HTTP will do.
     pub insecure: bool,
+}
+
+/// How a manifest is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// As docker shows it.
+    Plain,
+    /// With everything that is known, as docker shows that.
+    Verbose,
+    /// Exactly as it is.
+    Raw,
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, Error)]
+enum InspectError {
+    #[error("no image for {wanted} in {list}; there are: {there}")]
+    NoSuchPlatform { wanted: PlatformSelector, list: Reference, there: String },
+    #[error("the bytes of {0} have not been kept; `mfst create --amend` fetches them")]
+    NoBytes(Reference),
 }
 
 /// Looks in the local store first and then in the registry.
@@ -26,42 +53,108 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let reference = Reference::parse(&options.name)?;
     if let Some(list) = &options.list {
         let image = app.store.get(&Reference::parse(list)?, &reference)?;
-        return app.print(show_image(&image, options.verbose)?);
+        return app.print(show_image(&image, options.look)?);
     }
     // A local list that cannot be read is passed over, as docker does.
     if let Ok(images) = app.store.list(&reference) {
-        return app.print(show_list(&reference, &images, options.verbose)?);
+        let Some(wanted) = &options.platform else { return app.print(show_list(&images, options.look)?) };
+        let image = choose(&images, |image| &image.descriptor, wanted, &reference)?;
+        return app.print(show_image(image, options.look)?);
     }
     let registry = app.registry(options.insecure);
     let text = app.wait_for(async {
         let fetched = registry.manifest(&reference).await?;
-        match parse(&fetched.content_type, &fetched.bytes)? {
-            Document::Image(_) if !options.verbose => Ok(indented(&fetched.bytes)?),
-            Document::Image(image) => show_image(&resolve::image(&registry, &reference, fetched, image).await?, true),
-            // Shown from its own bytes: an entry that is missing, nested or no image at all is still an entry.
-            Document::Index(index) if !options.verbose => Ok(show_descriptors(&index.manifests)),
-            Document::Index(index) => show_index_in_full(app, &registry, &reference, index).await,
-        }
+        let Some(wanted) = &options.platform else {
+            return show_fetched(app, &registry, &reference, fetched, options).await;
+        };
+        let (reference, fetched) = descend(&registry, reference, fetched, wanted).await?;
+        show_fetched(app, &registry, &reference, fetched, options).await
     })??;
     app.print(text)
 }
 
-fn show_image(image: &ImageManifest, verbose: bool) -> anyhow::Result<Vec<u8>> {
-    if verbose { Ok(indented(&image.to_json())?) } else { Ok(indented(&image.payload()?.json)?) }
+/// Goes from a list to the image in it that is for the platform; lists in lists are gone through.
+async fn descend(
+    registry: &Registry,
+    mut reference: Reference,
+    mut fetched: Fetched,
+    wanted: &PlatformSelector,
+) -> anyhow::Result<(Reference, Fetched)> {
+    // More levels than anyone has lists in lists.
+    for _ in 0..8 {
+        let Document::Index(index) = parse(&fetched.content_type, &fetched.bytes)? else { break };
+        let entry = choose(&index.manifests, |entry| entry, wanted, &reference)?;
+        let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {reference}"))?;
+        fetched = registry.manifest(&reference.at_digest(digest.clone())).await?;
+        reference = reference.with_digest(digest);
+    }
+    Ok((reference, fetched))
 }
 
-fn show_list(list: &Reference, images: &[ImageManifest], verbose: bool) -> anyhow::Result<Vec<u8>> {
-    if verbose {
+/// The first image for a platform.
+fn choose<'a, T>(
+    entries: &'a [T],
+    descriptor: impl Fn(&T) -> &Descriptor,
+    wanted: &PlatformSelector,
+    list: &Reference,
+) -> Result<&'a T, InspectError> {
+    let platform = |entry: &T| descriptor(entry).platform.clone().unwrap_or_default();
+    entries.iter().find(|entry| wanted.matches(&platform(entry))).ok_or_else(|| {
+        let there = entries.iter().map(|entry| platform(entry).to_string()).collect::<Vec<_>>().join(", ");
+        InspectError::NoSuchPlatform { wanted: wanted.clone(), list: list.clone(), there }
+    })
+}
+
+async fn show_fetched(
+    app: &App,
+    registry: &Registry,
+    reference: &Reference,
+    fetched: Fetched,
+    options: &Options,
+) -> anyhow::Result<Vec<u8>> {
+    if options.look == Look::Raw {
+        return Ok(fetched.bytes);
+    }
+    match (parse(&fetched.content_type, &fetched.bytes)?, options.look) {
+        (Document::Image(image), Look::Verbose) => {
+            show_image(&resolve::image(registry, reference, fetched, image).await?, Look::Verbose)
+        }
+        (Document::Image(_), _) => Ok(indented(&fetched.bytes)?),
+        (Document::Index(index), Look::Verbose) => show_index_in_full(app, registry, reference, index).await,
+        // Shown from its own bytes: an entry that is missing, nested or no image at all is still an entry.
+        (Document::Index(index), _) => Ok(show_index(index)),
+    }
+}
+
+fn show_image(image: &ImageManifest, look: Look) -> anyhow::Result<Vec<u8>> {
+    match look {
+        Look::Plain => Ok(indented(&image.payload()?.json)?),
+        Look::Verbose => Ok(indented(&image.to_json())?),
+        Look::Raw => {
+            let bytes = image.bytes().filter(|bytes| Digest::of(bytes).as_str() == image.descriptor.digest);
+            Ok(bytes.ok_or_else(|| InspectError::NoBytes(image.reference.clone()))?)
+        }
+    }
+}
+
+fn show_list(images: &[ImageManifest], look: Look) -> anyhow::Result<Vec<u8>> {
+    if look == Look::Verbose {
         return show_records(images);
     }
     for image in images {
-        check_entry(list, &image.reference, &image.descriptor).context("failed to assemble ManifestDescriptor")?;
+        entry_digest(&image.reference, &image.descriptor).context("failed to assemble ManifestDescriptor")?;
     }
-    Ok(show_descriptors(images.iter().map(|image| &image.descriptor)))
+    let mut text = ManifestList::build(images.iter().map(|image| &image.descriptor)).bytes;
+    if look == Look::Plain {
+        text.push(b'\n');
+    }
+    Ok(text)
 }
 
-fn show_descriptors<'a>(descriptors: impl IntoIterator<Item = &'a Descriptor>) -> Vec<u8> {
-    let mut text = ManifestList::build(descriptors).bytes;
+/// A list in a registry as docker shows it: without annotations, in its own order.
+fn show_index(mut index: Index) -> Vec<u8> {
+    index.manifests.iter_mut().for_each(|entry| entry.annotations = BTreeMap::new());
+    let mut text = ManifestList::build(&index.manifests).bytes;
     text.push(b'\n');
     text
 }

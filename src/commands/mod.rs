@@ -2,8 +2,11 @@
 
 pub mod annotate;
 pub mod create;
+mod doubt;
 pub mod inspect;
+pub mod ls;
 pub mod push;
+pub mod remove;
 pub mod rm;
 
 use crate::app::App;
@@ -17,10 +20,19 @@ pub enum Command {
     Create(create::Options),
     /// `mfst inspect`
     Inspect(inspect::Options),
+    /// `mfst ls`
+    Ls(ls::Options),
     /// `mfst push`
     Push(push::Options),
+    /// `mfst remove`
+    Remove(remove::Options),
     /// `mfst rm`
     Rm(rm::Options),
+}
+
+/// A text of these lines.
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 impl Command {
@@ -30,7 +42,9 @@ impl Command {
             Self::Annotate(options) => annotate::run(app, options),
             Self::Create(options) => create::run(app, options),
             Self::Inspect(options) => inspect::run(app, options),
+            Self::Ls(options) => ls::run(app, options),
             Self::Push(options) => push::run(app, options),
+            Self::Remove(options) => remove::run(app, options),
             Self::Rm(options) => rm::run(app, options),
         }
     }

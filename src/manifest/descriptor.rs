@@ -1,8 +1,12 @@
 //! Descriptors and platforms, with the field order of Go's OCI types (image-spec `specs-go/v1`).
 
 use crate::json::{Error, Object};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
+
+/// Says that an entry of a list is about another entry, and which one (`BuildKit`, "Image attestation storage").
+const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 
 /// Points at content: a manifest, a config or a layer.
 ///
@@ -53,10 +57,30 @@ impl Descriptor {
             ..Self::default()
         })
     }
+
+    /// Whether it points at an attestation: what `BuildKit` knows about how an image was built.
+    #[must_use]
+    pub fn is_attestation(&self) -> bool {
+        self.annotations.contains_key(REFERENCE_TYPE)
+    }
+
+    /// The digest of the image that an attestation is about.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.annotations.get(REFERENCE_DIGEST).filter(|_| self.is_attestation()).map(String::as_str)
+    }
+
+    /// Whether it points at a layer that is had from elsewhere and that registries need not hold.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        let is_marked = self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable.");
+        is_marked && !self.urls.is_empty()
+    }
 }
 
 /// Where an image runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Platform {
     /// The CPU architecture in Go's naming, `amd64`.
     pub architecture: String,

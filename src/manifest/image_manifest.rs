@@ -1,11 +1,12 @@
 //! An image in a manifest list, as the store keeps it and `inspect -v` shows it (docker/cli `ImageManifest`).
 
 use super::descriptor::base64;
-use super::{Descriptor, Image, ImageKind, ManifestError, Platform};
+use super::{DOCKER_MANIFEST, Descriptor, Image, ImageKind, ManifestError, OCI_MANIFEST, Platform};
 use crate::digest::Digest;
 use crate::json::{self, Object, compact, indent, marshal};
 use crate::reference::{Reference, ReferenceError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The fields of an entry that hold its manifest, in docker's order; one of them is there as a rule.
@@ -48,6 +49,20 @@ pub struct DigestMismatch {
     actual: Digest,
 }
 
+/// Where an entry of a list came from, as it was then. docker keeps nothing of the kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The reference that was resolved: the image, or a list that it was in.
+    pub source: String,
+    /// What the source's digest was.
+    pub digest: String,
+    /// The platform before anyone annotated it.
+    pub platform: Platform,
+    /// The annotations before anyone added to them.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+}
+
 /// One image of a manifest list.
 #[derive(Debug, Clone)]
 pub struct ImageManifest {
@@ -57,6 +72,8 @@ pub struct ImageManifest {
     pub descriptor: Descriptor,
     /// The manifest as the registry sent it; empty in entries that older versions of docker wrote.
     pub raw: Vec<u8>,
+    /// Where it came from, if that is known.
+    pub origin: Option<Origin>,
     /// The manifest as the store holds it. A stored entry may lack it, or have docker's form of one and OCI's.
     payloads: Vec<Payload>,
     /// Whether the entry names no image; its reference is then the one it was asked for by.
@@ -86,14 +103,14 @@ impl ImageManifest {
     #[must_use]
     pub fn new(reference: Reference, descriptor: Descriptor, image: Image, raw: Vec<u8>) -> Self {
         let payloads = vec![Payload { image, json: raw.clone() }];
-        Self { reference, descriptor, raw, payloads, is_unnamed: false, is_oldest_form: false }
+        Self { reference, descriptor, raw, origin: None, payloads, is_unnamed: false, is_oldest_form: false }
     }
 
     /// An entry of a list whose manifest is not at hand.
     #[must_use]
     pub fn without_payload(reference: Reference, descriptor: Descriptor) -> Self {
         let (raw, payloads) = (Vec::new(), Vec::new());
-        Self { reference, descriptor, raw, payloads, is_unnamed: false, is_oldest_form: false }
+        Self { reference, descriptor, raw, origin: None, payloads, is_unnamed: false, is_oldest_form: false }
     }
 
     /// Replaces the manifest by one just fetched.
@@ -122,6 +139,7 @@ impl ImageManifest {
             reference: name.or_else(|| fallback.cloned()).ok_or(EntryError::NoReference)?,
             descriptor: descriptor.as_ref().map(Descriptor::read).transpose()?.unwrap_or_default(),
             raw: object.bytes("Raw")?,
+            origin: None,
             payloads: payloads?,
             is_unnamed,
             is_oldest_form: false,
@@ -159,6 +177,17 @@ impl ImageManifest {
     /// The manifest inside.
     pub fn payload(&self) -> Result<&Payload, EntryError> {
         self.payloads.first().ok_or_else(|| EntryError::NoPayload(self.reference.clone()))
+    }
+
+    /// Whether the image is docker's or OCI's.
+    #[must_use]
+    pub fn kind(&self) -> Option<ImageKind> {
+        match (self.payloads.first(), self.descriptor.media_type.as_str()) {
+            (Some(payload), _) => Some(payload.image.kind),
+            (None, DOCKER_MANIFEST) => Some(ImageKind::Docker),
+            (None, OCI_MANIFEST) => Some(ImageKind::Oci),
+            (None, _) => None,
+        }
     }
 
     /// The manifest's bytes as they were in the registry: the raw bytes where the entry has them, else the stored
@@ -216,7 +245,6 @@ struct Record<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{DOCKER_MANIFEST, OCI_MANIFEST};
 
     #[test]
     fn an_entry_is_written_with_the_white_space_out_and_the_raw_bytes_in() {

@@ -5,19 +5,12 @@ use crate::digest::{Digest, DigestError};
 use crate::json::{indent, marshal};
 use crate::reference::Reference;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Why images cannot form a list, in docker's words.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ListError {
-    /// An image that is on another registry than the list.
-    #[error("cannot use source images from a different registry than the target image: {image} != {list}")]
-    OtherRegistry {
-        /// The image's registry.
-        image: String,
-        /// The list's registry.
-        list: String,
-    },
     /// An entry whose digest is not one.
     #[error("digest parse of image \"{image}\" failed: {error}")]
     Digest {
@@ -34,22 +27,24 @@ pub enum ListError {
 /// A manifest list, ready to be shown or pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestList {
-    /// A docker list or an OCI index, after the first entry (docker/distribution `FromDescriptors`).
+    /// A docker list or an OCI index, after the first entry (docker/distribution `FromDescriptors`). Only an index has
+    /// annotations.
     pub media_type: &'static str,
     /// The JSON, with 3-space indentation and no trailing newline.
     pub bytes: Vec<u8>,
 }
 
 impl ManifestList {
-    /// Builds a list of these entries in this order.
+    /// Builds a list of these entries in this order, attestations behind the images.
     #[must_use]
     pub fn build<'a>(entries: impl IntoIterator<Item = &'a Descriptor>) -> Self {
+        let (mut entries, attestations): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| !entry.is_attestation());
+        entries.extend(attestations);
+        let is_index = entries.first().is_some_and(|first| first.media_type == OCI_MANIFEST)
+            || entries.iter().any(|entry| !entry.annotations.is_empty());
+        let media_type = if is_index { OCI_INDEX } else { DOCKER_LIST };
         let manifests: Vec<Entry> = entries.into_iter().map(Entry::of).collect();
-        let media_type = if manifests.first().is_some_and(|first| first.media_type == OCI_MANIFEST) {
-            OCI_INDEX
-        } else {
-            DOCKER_LIST
-        };
         let compact = marshal(&List { schema_version: 2, media_type, manifests });
         let bytes = indent(&compact, "   ").unwrap_or(compact);
         Self { media_type, bytes }
@@ -62,11 +57,8 @@ impl ManifestList {
     }
 }
 
-/// Checks that an image may be an entry of a list (docker/cli `buildManifestDescriptor`).
-pub fn check_entry(list: &Reference, image: &Reference, descriptor: &Descriptor) -> Result<Digest, ListError> {
-    if image.domain() != list.domain() {
-        return Err(ListError::OtherRegistry { image: image.domain().to_owned(), list: list.domain().to_owned() });
-    }
+/// The digest of an image, which must be one for the image to be an entry of a list.
+pub fn entry_digest(image: &Reference, descriptor: &Descriptor) -> Result<Digest, ListError> {
     Digest::parse(&descriptor.digest).map_err(|error| ListError::Digest { image: image.to_string(), error })
 }
 
@@ -88,6 +80,8 @@ struct Entry<'a> {
     size: i64,
     #[serde(skip_serializing_if = "str::is_empty")]
     digest: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
     platform: Platform,
 }
 
@@ -97,6 +91,7 @@ impl<'a> Entry<'a> {
             media_type: &descriptor.media_type,
             size: descriptor.size,
             digest: &descriptor.digest,
+            annotations: &descriptor.annotations,
             platform: descriptor.platform.clone().unwrap_or_default(),
         }
     }
@@ -157,14 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_must_be_on_the_registry_of_the_list() {
-        let list = Reference::parse("h.io/list").unwrap();
-        let good = descriptor(DOCKER_MANIFEST, "a");
-        assert!(check_entry(&list, &Reference::parse("h.io/other").unwrap(), &good).is_ok());
-        let message = check_entry(&list, &Reference::parse("ubuntu").unwrap(), &good).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "cannot use source images from a different registry than the target image: docker.io != h.io"
-        );
+    fn annotations_make_an_index_and_attestations_come_last() {
+        let attestation = Descriptor {
+            annotations: [("vnd.docker.reference.type".to_owned(), "attestation-manifest".to_owned())].into(),
+            ..descriptor(OCI_MANIFEST, "unknown")
+        };
+        let list = ManifestList::build([&attestation, &descriptor(DOCKER_MANIFEST, "a")]);
+        assert_eq!(list.media_type, OCI_INDEX);
+        let text = String::from_utf8(list.bytes).unwrap();
+        assert!(text.find(DOCKER_MANIFEST).unwrap() < text.find(OCI_MANIFEST).unwrap(), "{text}");
+        assert!(text.contains("\"annotations\": {\n            \"vnd.docker"), "{text}");
     }
 }

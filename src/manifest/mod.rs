@@ -9,10 +9,12 @@ mod image_manifest;
 mod list;
 mod media_type;
 mod platform;
+mod selector;
 
 pub use descriptor::{Descriptor, Platform};
 pub use document::{Document, Image, ImageKind, Index, ManifestError, parse};
-pub use image_manifest::{DigestMismatch, EntryError, ImageManifest, Payload};
-pub use list::{ListError, ManifestList, check_entry};
+pub use image_manifest::{DigestMismatch, EntryError, ImageManifest, Origin, Payload};
+pub use list::{ListError, ManifestList, entry_digest};
 pub use media_type::{ACCEPT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 pub use platform::{canonical_arch, is_known};
+pub use selector::{NotPlatform, PlatformSelector};

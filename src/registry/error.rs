@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::json::{self, Object};
 use crate::manifest::ManifestError;
 use crate::reference::Reference;
-use crate::transport::{Response, TransportError, TransportFault};
+use crate::transport::{Method, Response, TransportError, TransportFault, Url, display_url};
 use std::fmt;
 use thiserror::Error;
 
@@ -49,19 +49,11 @@ pub enum RegistryError {
         reason: &'static str,
     },
     /// The manifest is not what was asked for.
-    #[error("manifest verification failed for digest {digest}")]
-    ManifestDigest {
-        /// What was asked for.
-        digest: Digest,
-        /// Whether a manifest list came instead.
-        is_list: bool,
-    },
+    #[error("manifest verification failed for digest {0}")]
+    ManifestDigest(Digest),
     /// A blob is not what it should be.
     #[error("the registry sent a blob that does not have the digest {0}")]
     BlobDigest(Digest),
-    /// There is no room for a temporary file, or it cannot be read.
-    #[error("temporary file: {0}")]
-    Spool(std::io::Error),
     /// The config is not what the manifest says.
     #[error("image config verification failed for digest {0}")]
     ConfigDigest(Digest),
@@ -81,6 +73,19 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// An answer that broke off while it was read.
+    pub(super) fn broken(url: &Url, fault: TransportFault) -> Self {
+        TransportError { method: Method::GET, url: display_url(url), fault }.into()
+    }
+
+    /// Whether a registry refuses a list because it does not have an image in it.
+    #[must_use]
+    pub fn says_child_unknown(&self) -> bool {
+        let codes = ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"];
+        let says = |diagnostic: &Diagnostic| codes.contains(&diagnostic.code.as_str());
+        matches!(self, Self::Refused(refusal) if refusal.diagnostics.iter().any(says))
+    }
+
     /// Adds what the caller knows about why a registry calls a request wrong.
     #[must_use]
     pub fn explained(mut self, explanation: &str) -> Self {

@@ -8,11 +8,14 @@ use super::token::{Realm, Tokens, basic};
 use crate::config::{Found, Logins, Places};
 use crate::log::Log;
 use crate::secret::Secret;
-use crate::spool::Spool;
 use crate::transport::{Body, Method, Request, Response, Transport, Url, display_url};
+use bytes::Bytes;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
+
+/// How long the scopes may be that one token is asked for, in bytes: they are in a URL, and servers read 8 KiB of one.
+const SCOPES_LIMIT: usize = 4 * 1024;
 
 /// A request to a registry before it is known where exactly the registry is and what it wants to see.
 #[derive(Clone)]
@@ -22,8 +25,8 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Body,
-    /// Where a large answer goes.
-    pub(super) sink: Option<Spool>,
+    /// Whether a large answer is wanted piece by piece.
+    pub(super) streams: bool,
     /// How many bytes of answer are accepted.
     pub(super) limit: usize,
     /// What a token must allow.
@@ -33,12 +36,12 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(method: Method, path: String, limit: usize, scope: Scope) -> Self {
         let scopes = std::iter::once(scope).collect();
-        Self { method, path, headers: Vec::new(), body: Body::Bytes(Vec::new()), sink: None, limit, scopes }
+        Self { method, path, headers: Vec::new(), body: Body::Bytes(Bytes::new()), streams: false, limit, scopes }
     }
 
-    fn request(&self, url: Url) -> Request {
-        let Self { method, headers, body, sink, limit, .. } = self.clone();
-        Request { method, url, headers, body, limit, sink }
+    pub(super) fn request(&self, url: Url) -> Request {
+        let Self { method, headers, body, streams, limit, .. } = self.clone();
+        Request { method, url, headers, body, limit, streams }
     }
 
     fn authorized(&self, url: &Url, authorization: String) -> Request {
@@ -93,10 +96,10 @@ impl Host {
         self.origin.get().is_some_and(|origin| host(origin) == host(url))
     }
 
-    /// Tells what will be asked for later in this run.
+    /// Tells what will be asked for later in this run. What is too much for one token is asked for when it is needed.
     pub(super) fn foresee(&self, scopes: impl IntoIterator<Item = Scope>) {
         let mut foreseen = lock(&self.foreseen);
-        *foreseen = foreseen.iter().cloned().chain(scopes).collect();
+        *foreseen = foreseen.iter().cloned().chain(scopes).collect::<ScopeSet>().within(SCOPES_LIMIT);
     }
 
     /// An answer of this registry, as an error.
@@ -206,7 +209,10 @@ impl Host {
         let mut refused = None;
         while let Some(scopes) = choices.pop_front() {
             let token = match self.tokens.get(transport, realm, &scopes).await {
-                Err(_) if !choices.is_empty() => continue,
+                Err(_) if !choices.is_empty() => {
+                    *lock(&self.foreseen) = ScopeSet::default();
+                    continue;
+                }
                 token => token?,
             };
             let response = transport.send(call.authorized(url, bearer(&token)), self.endpoint.trust()).await?;

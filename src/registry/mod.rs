@@ -13,14 +13,15 @@ mod upload;
 
 pub use error::{Diagnostic, Refusal, RegistryError};
 pub use scope::{Scope, ScopeSet};
+pub use upload::{BlobCopy, Copied};
 
 use crate::config::{CertificateDirectories, Logins, Places};
 use crate::digest::Digest;
 use crate::log::Log;
-use crate::manifest::{ACCEPT, DOCKER_LIST, OCI_INDEX};
+use crate::manifest::ACCEPT;
 use crate::reference::Reference;
-use crate::spool::Spool;
 use crate::transport::{Body, Method, Patience, Request, Response, Transport, Url, display_url};
+use bytes::Bytes;
 use endpoint::Endpoint;
 use host::{Call, Host};
 use std::collections::HashMap;
@@ -33,7 +34,7 @@ const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
 /// How much of any other answer is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
-/// How many blobs are copied at a time: each needs a temporary file, and they share the line.
+/// How many blobs are copied at a time: they share the line.
 const COPIES: usize = 4;
 /// How often a redirect is followed.
 const REDIRECT_LIMIT: usize = 10;
@@ -90,9 +91,10 @@ pub struct Registry {
     logins: Arc<Logins>,
     log: Log,
     insecure: bool,
-    /// How many blobs are on their way at a time: each has a file, and the bandwidth is shared.
+    /// How many blobs are on their way at a time.
     copies: Semaphore,
     hosts: Mutex<HashMap<HostKey, Arc<Host>>>,
+    in_hand: usize,
 }
 
 impl Registry {
@@ -106,15 +108,30 @@ impl Registry {
             logins: Arc::new(logins),
             insecure,
             log,
-            copies: Semaphore::new(COPIES),
+            copies: Semaphore::new(COPIES.min(jobs.max(1))),
             hosts: Mutex::default(),
+            in_hand: jobs.saturating_mul(2).max(1),
         }
     }
 
-    /// Tells that a reference's repository will be read, and written too if `push`, so that the first token asked for
-    /// can serve for the whole run. `login` is the reference whose login is used.
-    pub fn foresee(&self, login: &Reference, scopes: impl IntoIterator<Item = Scope>) {
-        self.host(login).foresee(scopes);
+    /// How many operations are worth having in hand at a time: some more than are let through, so that the next is
+    /// ready.
+    #[must_use]
+    pub fn in_hand(&self) -> usize {
+        self.in_hand
+    }
+
+    /// Tells what will be asked for, so that the first token asked for can serve for the whole run: access to each of
+    /// these repositories with the login that is stored for it.
+    pub fn foresee<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
+        let mut hosts: HashMap<HostKey, (Arc<Host>, Vec<Scope>)> = HashMap::new();
+        for (login, scope) in wanted {
+            let key = (login.domain().to_owned(), self.logins.places(login));
+            hosts.entry(key).or_insert_with(|| (self.host(login), Vec::new())).1.push(scope);
+        }
+        for (host, scopes) in hosts.into_values() {
+            host.foresee(scopes);
+        }
     }
 
     /// Fetches a manifest: by tag where the reference has one, and then it must have the reference's digest.
@@ -131,35 +148,52 @@ impl Registry {
         }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
         if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
-            let is_list = is_list(&content_type);
-            return Err(RegistryError::ManifestDigest { digest: digest.clone(), is_list });
+            return Err(RegistryError::ManifestDigest(digest.clone()));
         }
         Ok(Fetched { content_type, digest: Digest::of(&response.body), bytes: response.body })
     }
 
-    /// Fetches a small blob, an image's config, from the repository of the reference.
-    pub async fn config(&self, repository: &Reference, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
-        let config = self.blob(repository, digest, CONFIG_LIMIT, None).await?;
-        if digest.matches(&config) { Ok(config) } else { Err(RegistryError::ConfigDigest(digest.clone())) }
+    /// The digest of the manifest behind a tag; none if there is none. The registry is taken at its word where it
+    /// states a digest: this is for telling whether a tag has moved.
+    pub async fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
+        let host = self.host(reference);
+        let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
+        let mut call = Call::new(Method::HEAD, path, ANSWER_LIMIT, Scope::pull(reference.path()));
+        call.headers.push(("accept", ACCEPT.to_owned()));
+        let (url, response) = self.follow(&host, call).await?;
+        let stated = response.header("docker-content-digest").and_then(|digest| Digest::parse(digest).ok());
+        match stated.filter(|_| response.is_success()) {
+            Some(digest) => Ok(Some(digest)),
+            None if response.status == 404 => Ok(None),
+            None if response.is_success() => Ok(Some(self.manifest(reference).await?.digest)),
+            None => Err(host.refusal("HEAD", &url, &response).into()),
+        }
     }
 
-    /// Fetches a blob, into the sink if there is one. Whether it has its digest is for the caller to check.
+    /// Fetches a small blob, an image's config, from the repository of the reference.
+    pub async fn config(&self, repository: &Reference, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
+        let (_, response) = self.blob(repository, digest, CONFIG_LIMIT, false).await?;
+        let is_right = digest.matches(&response.body);
+        if is_right { Ok(response.body) } else { Err(RegistryError::ConfigDigest(digest.clone())) }
+    }
+
+    /// Fetches a blob, all at once or piece by piece. Whether it has its digest is for the caller to check.
     async fn blob(
         &self,
         repository: &Reference,
         digest: &Digest,
         limit: usize,
-        sink: Option<Spool>,
-    ) -> Result<Vec<u8>, RegistryError> {
+        streams: bool,
+    ) -> Result<(Url, Response), RegistryError> {
         let host = self.host(repository);
         let path = format!("/v2/{}/blobs/{digest}", repository.path());
         let mut call = Call::new(Method::GET, path, limit, Scope::pull(repository.path()));
-        call.sink = sink;
+        call.streams = streams;
         let (url, response) = self.follow(&host, call).await?;
         match response.status {
             404 => Err(RegistryError::BlobUnknown { url: display_url(&url) }),
             _ if !response.is_success() => Err(host.refusal("GET", &url, &response).into()),
-            _ => Ok(response.body),
+            _ => Ok((url, response)),
         }
     }
 
@@ -185,7 +219,7 @@ impl Registry {
         &self,
         reference: &Reference,
         media_type: &str,
-        bytes: &[u8],
+        bytes: &Bytes,
     ) -> Result<Digest, RegistryError> {
         let host = self.host(reference);
         let digest = Digest::of(bytes);
@@ -193,7 +227,7 @@ impl Registry {
         let path = format!("/v2/{}/manifests/{name}", reference.path());
         let mut call = Call::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
-        call.body = Body::Bytes(bytes.to_vec());
+        call.body = Body::Bytes(bytes.clone());
         let (url, response) = host.send(&self.transport, &call).await?;
         if !matches!(response.status, 200..=202) {
             let refusal = host.refusal("PUT", &url, &response);
@@ -222,7 +256,7 @@ impl Registry {
                 host.send(&self.transport, &call).await?
             } else {
                 let mut request = Request::new(call.method.clone(), target.clone(), call.limit);
-                request.sink.clone_from(&call.sink);
+                request.streams = call.streams;
                 let trust = host.endpoint().trust_for(&target);
                 (target, self.transport.send(request, trust).await?)
             };
@@ -240,10 +274,6 @@ impl Registry {
         });
         Arc::clone(host)
     }
-}
-
-fn is_list(content_type: &str) -> bool {
-    [DOCKER_LIST, OCI_INDEX].iter().any(|list| content_type.starts_with(list))
 }
 
 /// Where a redirect leads, if the answer is one and may be followed.

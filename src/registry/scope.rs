@@ -1,5 +1,6 @@
 //! What a token is asked for (distribution, "Token Scope Documentation").
 
+use std::collections::HashMap;
 use std::fmt;
 
 /// Access to one repository. Only two forms are ever asked for: every server grants them, and some grant nothing at
@@ -66,6 +67,17 @@ impl ScopeSet {
         other.0.iter().all(|needed| self.0.iter().any(|scope| scope.covers(needed)))
     }
 
+    /// As many of the scopes as fit into so many bytes.
+    pub(super) fn within(self, bytes: usize) -> Self {
+        let mut left = bytes;
+        let fits = |scope: &Scope| {
+            let size = scope.to_string().len();
+            left = left.saturating_sub(size);
+            left > 0
+        };
+        Self(self.0.into_iter().take_while(fits).collect())
+    }
+
     /// The scopes, in the order in which they are asked for.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
@@ -75,10 +87,13 @@ impl ScopeSet {
 impl FromIterator<Scope> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
         let mut merged: Vec<Scope> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         for scope in scopes {
-            match merged.iter_mut().find(|known| known.repository == scope.repository) {
-                Some(known) => known.push |= scope.push,
-                None => merged.push(scope),
+            if let Some(&place) = places.get(&scope.repository) {
+                merged[place].push |= scope.push;
+            } else {
+                places.insert(scope.repository.clone(), merged.len());
+                merged.push(scope);
             }
         }
         merged.sort_by_key(|scope| !scope.push);
@@ -96,6 +111,13 @@ mod tests {
             [Scope::pull("b"), Scope::pull("a"), Scope::push("a"), Scope::pull("b")].into_iter().collect();
         let shown: Vec<_> = set.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["repository:a:pull,push", "repository:b:pull"]);
+    }
+
+    #[test]
+    fn what_is_foreseen_is_limited() {
+        let set: ScopeSet = (0..100).map(|number| Scope::pull(&format!("repository/{number}"))).collect();
+        assert_eq!(set.clone().within(100).iter().count(), 3);
+        assert_eq!(set.clone().within(100_000), set);
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Realm<'_> {
         fields.extend(grant);
         let mut request = Request::new(Method::POST, self.url.clone(), ANSWER_LIMIT);
         request.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
-        request.body = Body::Bytes(form(&fields).into_bytes());
+        request.body = Body::Bytes(form(&fields).into());
         Ok(transport.send(request, self.trust).await?)
     }
 

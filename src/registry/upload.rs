@@ -1,13 +1,41 @@
-//! Copies blobs from one repository to another: download, check, upload (distribution-spec, "POST then PUT").
+//! Copies blobs from one repository to another, which may be on another registry: the bytes that come in go out again
+//! at once (distribution-spec, "POST then PUT").
 //!
 //! One PUT carries the whole blob. Uploads in pieces are lost by some registries and refused by others.
 
 use super::host::Call;
 use super::{ANSWER_LIMIT, Declined, Registry, RegistryError, Scope, path_and_query};
-use crate::digest::Digest;
+use crate::digest::{Check, Digest};
 use crate::reference::Reference;
-use crate::spool::Spool;
-use crate::transport::{Body, Method, Request, Response, Url};
+use crate::transport::{Body, Failure, Incoming, Method, Outgoing, Response, Url};
+use bytes::Bytes;
+use futures_util::future::try_join;
+use futures_util::stream::{self, Stream};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// A blob that is to be in another repository too.
+#[derive(Debug, Clone, Copy)]
+pub struct BlobCopy<'a> {
+    /// The blob.
+    pub digest: &'a Digest,
+    /// How large it is, in bytes, as far as is known.
+    pub size: Option<u64>,
+    /// An image of the repository that has it.
+    pub source: &'a Reference,
+    /// An image of the repository that is to have it.
+    pub target: &'a Reference,
+}
+
+/// What became of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// The blob was there already.
+    Present,
+    /// So many bytes have been sent.
+    Sent(u64),
+}
 
 /// Where an upload goes on. A location is opaque: what the registry wrote, its query included, is sent back.
 pub(super) fn location(url: &Url, response: &Response) -> Option<Url> {
@@ -15,30 +43,78 @@ pub(super) fn location(url: &Url, response: &Response) -> Option<Url> {
 }
 
 impl Registry {
-    /// Makes a blob of `source`'s repository part of `target`'s by sending its bytes, after a mount was declined.
+    /// Copies a blob unless it is there. `declined` is the answer to the request to mount it, `moved` is told of bytes
+    /// as they come.
     pub async fn copy_blob(
         &self,
-        source: &Reference,
-        target: &Reference,
-        digest: &Digest,
-        declined: Declined,
-    ) -> Result<(), RegistryError> {
+        blob: BlobCopy<'_>,
+        declined: Option<Declined>,
+        moved: impl Fn(u64) + Clone + Send + 'static,
+    ) -> Result<Copied, RegistryError> {
         let _turn = self.copies.acquire().await;
-        let blob = self.download(source, digest).await?;
-        let upload = match declined.upload {
-            Some(upload) => upload,
-            None => self.open_upload(target).await?,
-        };
-        self.finish_upload(target, upload, digest, blob).await
+        if self.has_blob(blob.target, blob.digest).await {
+            return Ok(Copied::Present);
+        }
+        let mut upload = declined.and_then(|declined| declined.upload);
+        let (begun, mut made) = (Instant::now(), 0);
+        loop {
+            let error = match self.try_copy(blob, upload.take(), moved.clone()).await {
+                Ok(sent) => return Ok(Copied::Sent(sent)),
+                Err(error) => error,
+            };
+            made += 1;
+            let again = match &error {
+                RegistryError::Transport(error) => Failure::Fault(&error.fault),
+                // What is judged here has been tried before its body was sent; a token may have ended meanwhile.
+                RegistryError::Refused(refusal) if refusal.status == 401 && made == 1 => continue,
+                RegistryError::Refused(refusal) => Failure::Status(refusal.status),
+                _ => return Err(error),
+            };
+            if !self.transport.wait_to_retry(again, made, begun).await {
+                return Err(error);
+            }
+        }
     }
 
-    /// Fetches a blob of any size. What is not what it should be is not passed on.
-    async fn download(&self, source: &Reference, digest: &Digest) -> Result<Spool, RegistryError> {
-        let blob = Spool::new().map_err(RegistryError::Spool)?;
-        self.blob(source, digest, usize::MAX, Some(blob.clone())).await?;
-        let mut check = digest.check();
-        blob.read(|piece| check.update(piece)).map_err(RegistryError::Spool)?;
-        if check.matches() { Ok(blob) } else { Err(RegistryError::BlobDigest(digest.clone())) }
+    /// Whether a repository has a blob, for all we can tell.
+    async fn has_blob(&self, repository: &Reference, digest: &Digest) -> bool {
+        let host = self.host(repository);
+        let path = format!("/v2/{}/blobs/{digest}", repository.path());
+        let mut call = Call::new(Method::HEAD, path, ANSWER_LIMIT, Scope::pull(repository.path()));
+        call.scopes = [Scope::push(repository.path())].into_iter().collect();
+        self.follow(&host, call).await.is_ok_and(|(_, response)| response.is_success())
+    }
+
+    async fn try_copy(
+        &self,
+        blob: BlobCopy<'_>,
+        upload: Option<Url>,
+        moved: impl Fn(u64) + Send + 'static,
+    ) -> Result<u64, RegistryError> {
+        let opened = async {
+            match upload {
+                Some(upload) => Ok(upload),
+                None => self.open_upload(blob.target).await,
+            }
+        };
+        let ((url, incoming), upload) = try_join(self.download(blob.source, blob.digest), opened).await?;
+        let size = incoming.length().or(blob.size);
+        let failure = Failed::default();
+        let relay = Relay { incoming, url, size, sent: 0, held: None, check: Some(blob.digest.check()), moved };
+        let outgoing = Outgoing::new(size, relay.pieces(blob.digest.clone(), failure.clone()));
+        let sent = self.finish_upload(blob.target, upload, blob.digest, outgoing).await;
+        // What was wrong with the source is the reason, whatever the target made of it.
+        match failure.take() {
+            Some(error) => Err(error),
+            None => sent.map(|()| size.unwrap_or_default()),
+        }
+    }
+
+    /// Opens a blob of any size.
+    async fn download(&self, source: &Reference, digest: &Digest) -> Result<(Url, Incoming), RegistryError> {
+        let (url, response) = self.blob(source, digest, ANSWER_LIMIT, true).await?;
+        let stream = response.stream.ok_or_else(|| RegistryError::BlobDigest(digest.clone()))?;
+        Ok((url, stream))
     }
 
     async fn open_upload(&self, target: &Reference) -> Result<Url, RegistryError> {
@@ -57,23 +133,85 @@ impl Registry {
         target: &Reference,
         mut upload: Url,
         digest: &Digest,
-        blob: Spool,
+        blob: Outgoing,
     ) -> Result<(), RegistryError> {
         let host = self.host(target);
         let query = upload.query().map_or_else(String::new, |query| format!("{query}&"));
         upload.set_query(Some(&format!("{query}digest={digest}")));
         let mut call = Call::new(Method::PUT, path_and_query(&upload), ANSWER_LIMIT, Scope::push(target.path()));
         call.headers.push(("content-type", "application/octet-stream".to_owned()));
-        call.body = Body::Spool(blob);
+        call.body = Body::Stream(blob);
         let (url, response) = if host.is_own(&upload) {
             host.send(&self.transport, &call).await?
         } else {
             // Uploads may go to a storage of the registry's, which must not see what authorizes us to the registry.
             let trust = host.endpoint().trust_for(&upload);
-            let Call { method, headers, body, limit, .. } = call;
-            let request = Request { method, url: upload.clone(), headers, body, limit, sink: None };
-            (upload, self.transport.send(request, trust).await?)
+            let response = self.transport.send(call.request(upload.clone()), trust).await?;
+            (upload, response)
         };
         if response.is_success() { Ok(()) } else { Err(host.refusal("PUT", &url, &response).into()) }
+    }
+}
+
+/// What went wrong where it cannot be returned.
+#[derive(Clone, Default)]
+struct Failed(Arc<Mutex<Option<RegistryError>>>);
+
+impl Failed {
+    fn set(&self, error: RegistryError) -> io::Error {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        io::Error::other("the source failed")
+    }
+
+    fn take(&self) -> Option<RegistryError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A blob on its way. The last piece is held back until the digest is known to be right, so that what is wrong never
+/// becomes a blob, however little the target checks.
+struct Relay<M> {
+    incoming: Incoming,
+    url: Url,
+    size: Option<u64>,
+    sent: u64,
+    held: Option<Bytes>,
+    /// None once it has been done.
+    check: Option<Check>,
+    moved: M,
+}
+
+impl<M: Fn(u64) + Send + 'static> Relay<M> {
+    fn pieces(self, digest: Digest, failed: Failed) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        stream::try_unfold(self, move |mut relay| {
+            let (digest, failed) = (digest.clone(), failed.clone());
+            async move {
+                let piece = relay.next(&digest).await.map_err(|error| failed.set(error))?;
+                Ok(piece.map(|piece| (piece, relay)))
+            }
+        })
+    }
+
+    async fn next(&mut self, digest: &Digest) -> Result<Option<Bytes>, RegistryError> {
+        let wrong = || RegistryError::BlobDigest(digest.clone());
+        loop {
+            let piece = self.incoming.piece().await.map_err(|fault| RegistryError::broken(&self.url, fault))?;
+            let Some(piece) = piece else {
+                let is_right = self.check.take().is_none_or(Check::matches);
+                return if is_right { Ok(self.held.take()) } else { Err(wrong()) };
+            };
+            let length = piece.len() as u64;
+            self.sent += length;
+            if self.size.is_some_and(|size| self.sent > size) {
+                return Err(wrong());
+            }
+            (self.moved)(length);
+            if let Some(check) = &mut self.check {
+                check.update(&piece);
+            }
+            if let Some(ready) = self.held.replace(piece) {
+                return Ok(Some(ready));
+            }
+        }
     }
 }

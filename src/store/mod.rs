@@ -2,18 +2,21 @@
 //!
 //! A list is a directory, an image in it a file; both are named after the reference (docker/cli
 //! `cli/manifest/store`). docker takes every file in a list's directory for an entry, so what is ours lives in
-//! `manifests/.mfst`: the lock, files on their way into a list, and the lists' true names, which file names
-//! cannot express (`a/b:1` and `a_b:1` become the same one).
+//! `manifests/.mfst`: the lock, files on their way into a list, and a record of each list: its true name, which file names
+//! cannot express (`a/b:1` and `a_b:1` become the same one), and where its entries came from.
 
 mod error;
-mod names;
+mod records;
+mod summary;
 mod transaction;
 
 pub use error::StoreError;
+pub use summary::ListSummary;
 
 use crate::manifest::ImageManifest;
 use crate::reference::Reference;
-use names::Names;
+use records::Records;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,10 +31,24 @@ pub struct Store {
     root: PathBuf,
 }
 
+/// What is to become of a list.
+#[derive(Debug, Default)]
+pub struct Amendment {
+    /// Images to add, or to take the place of those of the same name.
+    pub images: Vec<ImageManifest>,
+    /// Images to remove.
+    pub gone: Vec<Reference>,
+}
+
 /// The name of the file or directory that stands for a reference (docker/cli `makeFilesafeName`).
 #[must_use]
 fn file_name(reference: &Reference) -> String {
     reference.to_string().replace(':', "-").replace('/', "_")
+}
+
+/// Sorts images into the order that the entries of a list have: that of their file names, by bytes.
+pub fn sort(images: &mut [ImageManifest]) {
+    images.sort_by_cached_key(|image| file_name(&image.reference));
 }
 
 impl Store {
@@ -41,20 +58,10 @@ impl Store {
         Self { root: config_directory.join("manifests") }
     }
 
-    /// Whether the store has this list, be it empty or broken.
-    pub fn has(&self, list: &Reference) -> Result<bool, StoreError> {
-        let directory = self.directory(list);
-        match fs::symlink_metadata(&directory) {
-            Ok(_) => self.names().check(list, &directory).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::io("open", &directory, error)),
-        }
-    }
-
     /// One image of a list.
     pub fn get(&self, list: &Reference, image: &Reference) -> Result<ImageManifest, StoreError> {
         let directory = self.directory(list);
-        self.names().check(list, &directory)?;
+        self.records().check(list, &directory)?;
         let path = directory.join(file_name(image));
         let entry = read_entry(&path, Some(image))?.ok_or_else(|| StoreError::NotFound(image.clone()))?;
         check_oldest_form(&entry, &path)?;
@@ -77,42 +84,65 @@ impl Store {
     /// who can get the manifest elsewhere.
     pub fn list_unchecked(&self, list: &Reference) -> Result<Vec<ImageManifest>, StoreError> {
         let directory = self.directory(list);
-        self.names().check(list, &directory)?;
+        let record = self.records().check(list, &directory)?;
         let names = entry_names(&directory)?.ok_or_else(|| StoreError::NotFound(list.clone()))?;
         let read = |name: &String| {
             let path = directory.join(name);
             read_entry(&path, None)?.ok_or_else(|| StoreError::NotFound(list.clone()))
         };
-        names.iter().map(read).collect()
+        let mut entries: Vec<_> = names.iter().map(read).collect::<Result<_, _>>()?;
+        if let Some(record) = record {
+            record.attach(&mut entries);
+        }
+        Ok(entries)
     }
 
     /// Makes a list of these images, all of them or, after any failure, none.
     pub fn create(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
-        self.save(list, images, |store| if store.has(list)? { Err(StoreError::ListExists) } else { Ok(Vec::new()) })
-    }
-
-    /// Adds images to a list, or replaces those of the same name: all of them or, after any failure, none. Images that
-    /// are kept are written anew as they are by then, which brings old forms up to date.
-    pub fn amend(&self, list: &Reference, images: &[ImageManifest], kept: &[Reference]) -> Result<(), StoreError> {
-        self.save(list, images, |store| kept.iter().map(|image| store.get(list, image)).collect())
-    }
-
-    /// `prepare` is run when nobody else can interfere, and may add images.
-    fn save(
-        &self,
-        list: &Reference,
-        images: &[ImageManifest],
-        prepare: impl FnOnce(&Self) -> Result<Vec<ImageManifest>, StoreError>,
-    ) -> Result<(), StoreError> {
         // Looked at before anything is made, so that a refusal leaves no trace, and again once nobody else can interfere.
-        self.check_images_apart(list, images)?;
+        check_images_apart(&self.directory(list), &[], images)?;
+        let transaction = Transaction::begin(&self.root)?;
+        if self.has(list)? {
+            return Err(StoreError::ListExists);
+        }
+        self.commit(&transaction, list, images, &[], |_| true)
+    }
+
+    /// Makes a list of these images and no others, whatever is there of the same name.
+    pub fn replace(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
+        check_images_apart(&self.directory(list), &[], images)?;
         let transaction = Transaction::begin(&self.root)?;
         self.has(list)?;
-        let kept = prepare(self)?;
-        self.check_images_apart(list, images)?;
-        let file = |image: &ImageManifest| (file_name(&image.reference), image.to_json());
-        let files: Vec<_> = kept.iter().chain(images).map(file).collect();
-        transaction.write(&self.directory(list), &files, |staged| self.names().record(list, staged))
+        // A list that cannot be read is as good as any other for being replaced.
+        let old = self.list_unchecked(list).unwrap_or_default();
+        self.commit(&transaction, list, images, &old, |_| false)
+    }
+
+    /// Changes a list, which may have to be made, as `plan` says once nobody else can interfere: all of it or, after
+    /// any failure, nothing.
+    pub fn amend<E: From<StoreError>>(
+        &self,
+        list: &Reference,
+        plan: impl FnOnce(&[ImageManifest]) -> Result<Amendment, E>,
+    ) -> Result<(), E> {
+        self.records().check(list, &self.directory(list))?;
+        let transaction = Transaction::begin(&self.root)?;
+        let current = match self.list(list) {
+            Err(StoreError::NotFound(_)) => Vec::new(),
+            current => current?,
+        };
+        let Amendment { images, gone } = plan(&current)?;
+        let gone: HashSet<String> = gone.iter().map(file_name).collect();
+        let written: HashSet<String> = images.iter().map(|image| file_name(&image.reference)).collect();
+        let directory = self.directory(list);
+        let (stay, old): (Vec<_>, Vec<_>) = current.into_iter().partition(|entry| {
+            let name = file_name(&entry.reference);
+            !gone.contains(&name) && !written.contains(&name)
+        });
+        check_images_apart(&directory, &old, &images)?;
+        let files: Vec<_> = images.iter().map(file).collect();
+        let recorded = |staged: &Path| self.records().write(list, staged, stay.iter().chain(&images), &old);
+        Ok(transaction.write(&directory, &files, |name| !gone.contains(name), recorded)?)
     }
 
     /// Changes one image of a list while no other mfst process can.
@@ -127,8 +157,12 @@ impl Store {
         let transaction = Transaction::begin(&self.root)?;
         let mut entry = self.get(list, image)?;
         change(&mut entry)?;
-        let file = (file_name(image), entry.to_json());
-        Ok(transaction.write(&self.directory(list), &[file], |staged| self.names().record(list, staged))?)
+        let (directory, records) = (self.directory(list), self.records());
+        let recorded = |staged: &Path| match records.find(&directory) {
+            Some(_) => Ok(()),
+            None => records.write(list, staged, [], []),
+        };
+        Ok(transaction.write(&directory, &[(file_name(image), entry.to_json())], |_| true, recorded)?)
     }
 
     /// Removes a list without looking at its entries, so that broken ones can be removed too.
@@ -137,14 +171,37 @@ impl Store {
         self.find(list)?;
         let transaction = Transaction::begin(&self.root)?;
         transaction.remove(&self.find(list)?)?;
-        self.names().forget(list);
+        self.records().forget(list);
         Ok(())
+    }
+
+    fn commit(
+        &self,
+        transaction: &Transaction,
+        list: &Reference,
+        images: &[ImageManifest],
+        old: &[ImageManifest],
+        stays: impl Fn(&str) -> bool,
+    ) -> Result<(), StoreError> {
+        let files: Vec<_> = images.iter().map(file).collect();
+        let recorded = |staged: &Path| self.records().write(list, staged, images, old);
+        transaction.write(&self.directory(list), &files, stays, recorded)
+    }
+
+    /// Whether the store has this list, be it empty or broken.
+    fn has(&self, list: &Reference) -> Result<bool, StoreError> {
+        let directory = self.directory(list);
+        match fs::symlink_metadata(&directory) {
+            Ok(_) => self.records().check(list, &directory).map(|_| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("open", &directory, error)),
+        }
     }
 
     /// The directory of a list that is there.
     fn find(&self, list: &Reference) -> Result<PathBuf, StoreError> {
         let directory = self.directory(list);
-        self.names().check(list, &directory)?;
+        self.records().check(list, &directory)?;
         match fs::metadata(&directory) {
             Ok(found) if found.is_dir() => Ok(directory),
             Ok(_) => Err(StoreError::io("open", &directory, io::ErrorKind::NotADirectory.into())),
@@ -157,26 +214,26 @@ impl Store {
         self.root.join(file_name(list))
     }
 
-    fn names(&self) -> Names {
-        Names::new(&self.root.join(PRIVATE_DIRECTORY))
+    fn records(&self) -> Records {
+        Records::new(&self.root.join(PRIVATE_DIRECTORY))
     }
+}
 
-    /// Refuses images whose file names are those of other images, in the list or among themselves.
-    fn check_images_apart(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
-        for (position, image) in images.iter().enumerate() {
-            let name = file_name(&image.reference);
-            let path = self.directory(list).join(&name);
-            let earlier = images[..position].iter().map(|earlier| earlier.reference.clone());
-            // An unreadable entry is about to be replaced; it holds no name to protect.
-            let stored = read_entry(&path, Some(&image.reference)).ok().flatten().map(|entry| entry.reference);
-            for holder in earlier.chain(stored) {
-                if holder != image.reference && file_name(&holder) == name {
-                    return Err(StoreError::ImageNameTaken { wanted: image.reference.clone(), holder, path });
-                }
-            }
+fn file(image: &ImageManifest) -> (String, Vec<u8>) {
+    (file_name(&image.reference), image.to_json())
+}
+
+/// Refuses images whose file names are those of other images, in the list or among themselves.
+fn check_images_apart(directory: &Path, old: &[ImageManifest], images: &[ImageManifest]) -> Result<(), StoreError> {
+    let mut holders = HashMap::with_capacity(old.len() + images.len());
+    for image in old.iter().chain(images) {
+        let name = file_name(&image.reference);
+        let path = directory.join(&name);
+        if let Some(holder) = holders.insert(name, &image.reference).filter(|holder| **holder != image.reference) {
+            return Err(StoreError::ImageNameTaken { wanted: image.reference.clone(), holder: holder.clone(), path });
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// The names of the files in a list's directory, sorted as docker sorts them (by bytes); none if there is no
@@ -216,7 +273,7 @@ fn check_oldest_form(entry: &ImageManifest, path: &Path) -> Result<(), StoreErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Descriptor, Image, ImageKind, OCI_MANIFEST};
+    use crate::manifest::{Descriptor, Image, ImageKind, OCI_MANIFEST, Origin};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
     use std::thread;
 
@@ -234,6 +291,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::new(directory.path());
         (directory, store)
+    }
+
+    fn amend(store: &Store, list: &Reference, names: &[&str]) -> Result<(), StoreError> {
+        let images = names.iter().map(|name| image(name)).collect();
+        store.amend(list, |_| Ok(Amendment { images, gone: Vec::new() }))
     }
 
     fn mode(path: &Path) -> u32 {
@@ -265,7 +327,7 @@ mod tests {
         set(&file("a"), 0o600);
         set(&file("b"), 0o640);
         store.update(&list, &parse("a"), |_| Ok::<_, StoreError>(())).unwrap();
-        store.amend(&list, &[image("b"), image("c")], &[]).unwrap();
+        amend(&store, &list, &["b", "c"]).unwrap();
         let modes = [mode(&directory), mode(&file("a")), mode(&file("b")), mode(&file("c"))];
         assert_eq!(modes, [0o700, 0o600, 0o640, 0o644]);
     }
@@ -279,7 +341,7 @@ mod tests {
             return;
         }
         store.create(&parse("list"), &[image("a")]).unwrap();
-        for name in ["", "lock", "names"] {
+        for name in ["", "lock", "lists"] {
             let path = store.root.join(PRIVATE_DIRECTORY).join(name);
             assert_eq!(fs::metadata(&path).unwrap().uid(), 12345, "{}", path.display());
         }
@@ -290,12 +352,64 @@ mod tests {
         let (_keep, store) = store();
         let list = parse("list");
         store.create(&list, &[image("b"), image("a")]).unwrap();
-        store.amend(&list, &[image("d"), image("c")], &[]).unwrap();
-        store.amend(&list, &[image("e")], &[]).unwrap();
+        amend(&store, &list, &["d", "c"]).unwrap();
+        amend(&store, &list, &["e"]).unwrap();
         let names: Vec<_> = store.list(&list).unwrap().iter().map(|e| e.reference.path().to_owned()).collect();
         assert_eq!(names, ["library/a", "library/b", "library/c", "library/d", "library/e"]);
         assert!(matches!(store.create(&list, &[image("f")]), Err(StoreError::ListExists)));
         assert_eq!(store.list(&list).unwrap().len(), 5);
+    }
+
+    fn names(store: &Store, list: &Reference) -> Vec<String> {
+        store.list(list).unwrap().iter().map(|entry| entry.reference.path().replace("library/", "")).collect()
+    }
+
+    #[test]
+    fn images_come_and_go_together() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        amend(&store, &list, &["a", "b", "c"]).unwrap();
+        let change = |images: &[&str], gone: &[&str]| {
+            let images = images.iter().map(|name| image(name)).collect();
+            let gone = gone.iter().map(|name| parse(name)).collect();
+            store.amend(&list, |_| Ok::<_, StoreError>(Amendment { images, gone })).unwrap();
+            names(&store, &list)
+        };
+        assert_eq!(change(&["d"], &["a"]), ["b", "c", "d"]);
+        assert_eq!(change(&[], &["b"]), ["c", "d"]);
+        assert_eq!(change(&[], &["c", "d"]), [""; 0]);
+        assert!(store.list(&list).unwrap().is_empty(), "an empty list is a list");
+    }
+
+    #[test]
+    fn a_list_is_replaced_whatever_it_was() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        store.replace(&list, &[image("a"), image("b")]).unwrap();
+        fs::write(store.directory(&list).join("junk"), "hello").unwrap();
+        store.replace(&list, &[image("c")]).unwrap();
+        assert_eq!(names(&store, &list), ["c"]);
+    }
+
+    #[test]
+    fn where_an_entry_came_from_is_known_as_long_as_it_is_the_same() {
+        let (_keep, store) = store();
+        let list = parse("list");
+        let with_origin = |name: &str, digest: &str| {
+            let origin = Origin { source: "the source".into(), ..Origin::default() };
+            let mut image = image(name);
+            image.origin = Some(origin);
+            image.descriptor.digest = digest.into();
+            image
+        };
+        let known = || -> Vec<bool> { store.list(&list).unwrap().iter().map(|entry| entry.origin.is_some()).collect() };
+        store.create(&list, &[with_origin("a", "1"), with_origin("b", "2")]).unwrap();
+        amend(&store, &list, &["c", "d"]).unwrap();
+        assert_eq!(known(), [true, true, false, false], "through an exchange of directories");
+        // As docker would change it.
+        let other = with_origin("b", "3");
+        fs::write(store.directory(&list).join(file_name(&other.reference)), other.to_json()).unwrap();
+        assert_eq!(known(), [true, false, false, false]);
     }
 
     #[test]
@@ -305,7 +419,7 @@ mod tests {
         let other = parse("h.io/t_app:1");
         assert!(matches!(store.list(&other), Err(StoreError::ListNameTaken { .. })));
         assert!(matches!(store.remove(&other), Err(StoreError::ListNameTaken { .. })));
-        let saved = store.amend(&other, &[image("h.io/x")], &[]);
+        let saved = amend(&store, &other, &["h.io/x"]);
         assert!(matches!(saved, Err(StoreError::ListNameTaken { .. })));
         let taken = store.create(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")]);
         assert!(matches!(taken, Err(StoreError::ImageNameTaken { .. })));

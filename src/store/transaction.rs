@@ -1,6 +1,7 @@
 //! Changes to the store that happen wholly or not at all.
 
 use super::{PRIVATE_DIRECTORY, StoreError};
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -40,12 +41,14 @@ impl Transaction {
         Ok(transaction)
     }
 
-    /// Writes files into a directory, which may have to be made. `before_commit` is shown the directory that will
-    /// be in place, be it there yet or not, and can still stop the change.
+    /// Writes files into a directory, which may have to be made, and removes those of its other files that do not
+    /// `stay`. `before_commit` is shown the directory that will be in place, be it there yet or not, and can still
+    /// stop the change.
     pub(super) fn write(
         &self,
         directory: &Path,
         files: &[(String, Vec<u8>)],
+        stays: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         make_directories(&self.staging)?;
@@ -54,44 +57,50 @@ impl Transaction {
             let written = write_file(&path, content).and_then(|()| keep_access(&directory.join(name), &path));
             written.map_err(|error| StoreError::io("write", &path, error))?;
         }
-        let exists = fs::symlink_metadata(directory).is_ok();
-        match files {
-            _ if !exists => {
-                before_commit(&self.staging)?;
-                fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error))?;
-            }
-            [(name, _)] => {
+        if fs::symlink_metadata(directory).is_err() {
+            before_commit(&self.staging)?;
+            fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error))?;
+            return self.clear();
+        }
+        let written: HashSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let others = others(directory, &written)?;
+        let (stay, go): (Vec<String>, Vec<String>) = others.into_iter().partition(|name| stays(name));
+        match (files, go.as_slice()) {
+            ([(name, _)], []) => {
                 before_commit(directory)?;
                 self.move_file(name, directory)?;
             }
-            _ => self.merge(directory, files, before_commit)?,
+            ([], [name]) => {
+                before_commit(directory)?;
+                remove_file(&directory.join(name))?;
+            }
+            _ => {
+                self.link(directory, &stay)?;
+                before_commit(&self.staging)?;
+                self.take_place(directory, files, &go)?;
+            }
         }
         self.clear()
     }
 
-    /// Lets several new files appear in a directory at one stroke, by exchanging it for a fuller copy.
-    fn merge(
-        &self,
-        directory: &Path,
-        files: &[(String, Vec<u8>)],
-        before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    /// Adds the files that stay to what is staged.
+    fn link(&self, directory: &Path, stay: &[String]) -> Result<(), StoreError> {
         let failed = |error| StoreError::io("amend", directory, error);
-        for old in fs::read_dir(directory).map_err(failed)? {
-            let old = old.map_err(failed)?;
-            match fs::hard_link(old.path(), self.staging.join(old.file_name())) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-                _ => {}
-            }
+        for name in stay {
+            fs::hard_link(directory.join(name), self.staging.join(name)).map_err(failed)?;
         }
-        keep_access(directory, &self.staging).map_err(failed)?;
-        before_commit(&self.staging)?;
+        keep_access(directory, &self.staging).map_err(failed)
+    }
+
+    /// Lets several changes in a directory appear at one stroke, by exchanging it for what is staged.
+    fn take_place(&self, directory: &Path, files: &[(String, Vec<u8>)], go: &[String]) -> Result<(), StoreError> {
         match exchange(&self.staging, directory) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 // Without an exchange, each file is still old or new, never half of either.
-                files.iter().try_for_each(|(name, _)| self.move_file(name, directory))
+                files.iter().try_for_each(|(name, _)| self.move_file(name, directory))?;
+                go.iter().try_for_each(|name| remove_file(&directory.join(name)))
             }
-            done => done.map_err(failed),
+            done => done.map_err(|error| StoreError::io("amend", directory, error)),
         }
     }
 
@@ -120,6 +129,16 @@ impl Transaction {
             _ => Ok(()),
         }
     }
+}
+
+/// The names of the files in a directory that are not written anew.
+fn others(directory: &Path, written: &HashSet<&str>) -> Result<Vec<String>, StoreError> {
+    let names = super::entry_names(directory)?.unwrap_or_default();
+    Ok(names.into_iter().filter(|name| !written.contains(name.as_str())).collect())
+}
+
+fn remove_file(path: &Path) -> Result<(), StoreError> {
+    fs::remove_file(path).map_err(|error| StoreError::io("remove", path, error))
 }
 
 /// Makes a directory and those above it, and names the one that could not be made.

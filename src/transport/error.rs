@@ -39,9 +39,6 @@ pub enum TransportFault {
     /// The certificate files for this registry cannot be used.
     #[error("{0}")]
     Certificates(String),
-    /// There is no room for a temporary file, or it cannot be read.
-    #[error("temporary file: {0}")]
-    Spool(String),
     /// Too slow.
     #[error("timed out")]
     Timeout,

@@ -3,6 +3,7 @@
 //! This is the only module that names the HTTP and TLS libraries.
 
 mod error;
+mod flow;
 mod pace;
 mod proxy;
 mod retry;
@@ -10,13 +11,15 @@ mod tls;
 mod validity;
 
 pub use error::{TransportError, TransportFault};
+pub use flow::{Incoming, Outgoing};
 pub use pace::DEFAULT_JOBS;
 pub use reqwest::{Method, Url};
 pub use retry::Patience;
 
 use crate::config::{CertificateDirectories, HostCertificates};
 use crate::log::Log;
-use crate::spool::Spool;
+use bytes::Bytes;
+use flow::{Activity, while_moving};
 use pace::Pace;
 use proxy::Proxies;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -28,8 +31,6 @@ use std::time::{Duration, Instant, SystemTime};
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP is tried next: a plain HTTP server may let a TLS handshake hang for ever.
 const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
-/// How long a server may send nothing.
-const STALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Which certificates to believe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,24 +54,24 @@ pub struct Request {
     pub body: Body,
     /// How many bytes of answer are accepted.
     pub limit: usize,
-    /// Where the body of a success goes instead of into memory.
-    pub sink: Option<Spool>,
+    /// Whether the body of a success is wanted piece by piece.
+    pub streams: bool,
 }
 
 /// What a request carries.
 #[derive(Clone)]
 pub enum Body {
     /// Bytes in memory; none for no body.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// More than should be in memory.
-    Spool(Spool),
+    Stream(Outgoing),
 }
 
 impl Request {
     /// A request without headers and body.
     #[must_use]
     pub fn new(method: Method, url: Url, limit: usize) -> Self {
-        Self { method, url, headers: Vec::new(), body: Body::Bytes(Vec::new()), limit, sink: None }
+        Self { method, url, headers: Vec::new(), body: Body::Bytes(Bytes::new()), limit, streams: false }
     }
 }
 
@@ -80,8 +81,10 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     headers: HeaderMap,
-    /// The whole body.
+    /// The whole body, unless it is wanted piece by piece.
     pub body: Vec<u8>,
+    /// The body of a success that is wanted piece by piece.
+    pub stream: Option<Incoming>,
 }
 
 impl Response {
@@ -101,6 +104,15 @@ impl Response {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
+}
+
+/// Why something did not work.
+#[derive(Debug, Clone, Copy)]
+pub enum Failure<'a> {
+    /// No answer came.
+    Fault(&'a TransportFault),
+    /// This status came.
+    Status(u16),
 }
 
 /// What a client is made for: a trust, and the host whose certificate files it knows, if there are any.
@@ -134,14 +146,15 @@ impl Transport {
         let begun = Instant::now();
         let mut made = 0;
         loop {
-            // What is large may take as long as something moves; the stall limit sees to that.
-            let is_large = choices.iter().any(|it| it.sink.is_some() || matches!(it.body, Body::Spool(_)));
+            // What is large may take as long as something moves, and can only be sent once.
+            let is_large = choices.iter().any(|it| matches!(it.body, Body::Stream(_)));
             let limit = if is_large { Duration::MAX } else { self.patience.limit };
             let left = limit.saturating_sub(begun.elapsed());
             let outcome = tokio::time::timeout(left, self.try_each(choices, trust)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
             made += 1;
             let verdict = match &outcome {
+                _ if is_large => return outcome,
                 Ok((_, response)) => retry::judge_response(response, SystemTime::now()),
                 Err(error) => retry::judge_fault(&error.fault),
             };
@@ -154,6 +167,20 @@ impl Transport {
             }
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Waits before something that takes several requests is tried again as a whole; false if it should not be.
+    pub async fn wait_to_retry(&self, failure: Failure<'_>, made: u32, begun: Instant) -> bool {
+        let verdict = match failure {
+            Failure::Fault(fault) => retry::judge_fault(fault),
+            Failure::Status(status) => retry::judge_status(status, None),
+        };
+        // How long it takes says nothing about how often it has failed.
+        let spent = begun.elapsed().min(self.patience.limit / 2);
+        let Some(wait) = retry::wait(self.patience, verdict, made, spent, fastrand::f64()) else { return false };
+        self.log.debug(format_args!("trying the copy again in {} ms (retry {made})", wait.as_millis()));
+        tokio::time::sleep(wait).await;
+        true
     }
 
     async fn try_each(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
@@ -193,23 +220,23 @@ impl Transport {
         }
         let url = request.url.clone();
         let builder = self.client(&url, trust)?.request(request.method, request.url).headers(headers);
-        let builder = match request.body {
-            Body::Bytes(bytes) => builder.body(bytes),
-            Body::Spool(spool) => {
-                let length = spool.length().map_err(|error| TransportFault::Spool(error.to_string()))?;
-                builder.header("content-length", length).body(reqwest::Body::wrap_stream(spool.stream()))
-            }
-        };
         let lane = self.pace.lane(&server(&url));
         let _slot = lane.enter().await;
-        let response = builder.send().await.map_err(|error| self.fault(&error, &url))?;
+        let (builder, activity) = match request.body {
+            Body::Bytes(bytes) => (builder.body(bytes), Activity::default()),
+            Body::Stream(outgoing) => (outgoing.attach(builder)?, outgoing.activity()),
+        };
+        let response = while_moving(&activity, builder.send()).await?.map_err(|error| self.fault(&error, &url))?;
         if response.version() < reqwest::Version::HTTP_2 {
             self.pace.narrow(&lane);
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let sink = request.sink.filter(|_| (200..300).contains(&status));
-        let body = read_body(response, request.limit, sink.as_ref()).await?;
-        Ok(Response { status, headers, body })
+        if request.streams && (200..300).contains(&status) {
+            // What is read for long keeps nobody from asking: what it is sent on to needs a place too.
+            return Ok(Response { status, headers, body: Vec::new(), stream: Some(Incoming(response)) });
+        }
+        let body = read_body(Incoming(response), request.limit).await?;
+        Ok(Response { status, headers, body, stream: None })
     }
 
     /// What kept a request from being answered; that a proxy was in the way is worth telling.
@@ -269,29 +296,19 @@ fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<re
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(connect_limit)
-        .read_timeout(STALL_LIMIT)
         .tls_backend_preconfigured(tls::configuration(trust, files).map_err(TransportFault::Certificates)?)
         .build();
     built.map_err(|error| TransportFault::Broken(error.to_string()))
 }
 
-/// Reads a whole body into the sink, if there is one, else into memory.
-async fn read_body(
-    mut response: reqwest::Response,
-    limit: usize,
-    sink: Option<&Spool>,
-) -> Result<Vec<u8>, TransportFault> {
-    let (mut body, mut read) = (Vec::new(), 0);
-    sink.map_or(Ok(()), Spool::clear).map_err(|error| TransportFault::Spool(error.to_string()))?;
-    while let Some(chunk) = response.chunk().await.map_err(|error| TransportFault::of(&error))? {
-        read += chunk.len();
-        if read > limit {
+/// Reads a whole body into memory.
+async fn read_body(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, TransportFault> {
+    let mut body = Vec::new();
+    while let Some(piece) = incoming.piece().await? {
+        if body.len() + piece.len() > limit {
             return Err(TransportFault::TooLarge(limit));
         }
-        match sink {
-            Some(sink) => sink.append(&chunk).map_err(|error| TransportFault::Spool(error.to_string()))?,
-            None => body.extend_from_slice(&chunk),
-        }
+        body.extend_from_slice(&piece);
     }
     Ok(body)
 }

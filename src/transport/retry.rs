@@ -36,11 +36,13 @@ pub(super) enum Verdict {
 
 /// Judges an answer by its status: overload and passing faults are worth another try.
 pub(super) fn judge_response(response: &Response, now: SystemTime) -> Verdict {
-    match response.status {
-        408 | 429 | 500 | 502 | 503 | 504 => {
-            let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
-            Verdict::Transient { retry_after, retries: u32::MAX }
-        }
+    let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
+    judge_status(response.status, retry_after)
+}
+
+pub(super) fn judge_status(status: u16, retry_after: Option<Duration>) -> Verdict {
+    match status {
+        408 | 429 | 500 | 502 | 503 | 504 => Verdict::Transient { retry_after, retries: u32::MAX },
         _ => Verdict::Final,
     }
 }
@@ -56,7 +58,6 @@ pub(super) fn judge_fault(fault: &TransportFault) -> Verdict {
         }
         TransportFault::Tls(_)
         | TransportFault::Certificates(_)
-        | TransportFault::Spool(_)
         | TransportFault::NotTls
         | TransportFault::TooLarge(_)
         | TransportFault::BadHeader(_) => Verdict::Final,

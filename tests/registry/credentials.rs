@@ -10,6 +10,7 @@ use crate::common::{PASSWORD, acl, leaks_nothing, listed, tells};
 use crate::scene::Scene;
 use crate::support::embedded::Embedded;
 use crate::support::helper;
+use crate::support::issuer::TokenRequest;
 use crate::support::token::TokenServer;
 
 /// The places in the order in which they are asked.
@@ -196,8 +197,14 @@ fn source_and_target_may_have_accounts_of_their_own() {
     let before = tokens.requests().len();
     scene.ok("push @demo/app:v1");
     let pushed = &tokens.requests()[before..];
-    assert!(pushed.iter().all(|request| request.account.as_deref() == Some("writer")));
-    assert_eq!(pushed.len(), 1);
+    let account = |request: &&TokenRequest| request.account.as_deref() == Some("writer");
+    let (writes, looks): (Vec<_>, Vec<_>) = pushed.iter().partition(account);
+    assert_eq!((writes.len(), looks.len()), (1, 1));
+    assert_eq!(
+        looks[0].account.as_deref(),
+        Some("reader"),
+        "the tags are looked at with the login of their repository"
+    );
 }
 
 #[test]

@@ -41,7 +41,11 @@ fn rule_02_reading_asks_for_pull_and_writing_for_pull_and_push() {
     let before = tokens.requests().len();
     scene.ok("push @demo/app:v2");
     assert_eq!(scopes(&tokens.requests()[before..]), [["repository:demo/app:pull,push"]]);
-    scene.registry.log().assert_requests(&["PUT /v2/demo/app/manifests/v2 401", "PUT /v2/demo/app/manifests/v2 201"]);
+    scene.registry.log().assert_requests(&[
+        "HEAD /v2/demo/app/manifests/1 401",
+        "HEAD /v2/demo/app/manifests/1 200",
+        "PUT /v2/demo/app/manifests/v2 201",
+    ]);
 }
 
 #[test]

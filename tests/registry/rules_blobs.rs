@@ -96,7 +96,9 @@ fn rule_08_an_upload_is_one_post_and_one_put() {
     scene.ok("push @demo/app:v1");
     let log = scene.registry.log();
     assert_eq!(log.count("PATCH *"), 0);
-    assert_eq!(log.count("HEAD *"), 0);
+    assert_eq!(log.count("HEAD */manifests/*"), 2, "one look at each tag");
+    let blobs = crate::scene::amd64().blobs().len() + crate::scene::arm64().blobs().len();
+    assert_eq!(log.count("HEAD */blobs/*"), blobs, "is it there already?");
     for entry in log.entries().iter().filter(|entry| entry.line().starts_with("PUT /v2/demo/app/blobs/")) {
         assert_eq!(entry.header("content-type"), Some("application/octet-stream"));
     }

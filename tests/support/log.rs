@@ -110,7 +110,10 @@ impl Log {
     /// stands here, in any order.
     #[track_caller]
     pub fn assert_requests(&self, patterns: &[&str]) {
+        let looks = |line: &String| glob::fits("HEAD /v2/*/manifests/* *", line);
+        let counts_looks = patterns.iter().any(|pattern| pattern.starts_with("HEAD"));
         let mut unexpected = self.lines();
+        unexpected.retain(|line| counts_looks || !looks(line));
         let mut missing = String::new();
         for pattern in patterns {
             match unexpected.iter().position(|line| glob::fits(pattern, line)) {

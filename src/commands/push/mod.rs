@@ -1,22 +1,22 @@
 //! `mfst push`: puts a local manifest list into its registry.
 
+mod deliver;
+mod freshness;
 mod plan;
+mod receipt;
 
-use plan::{BlobMount, ChildManifest, PlanError, PushPlan};
+use plan::{PlanError, PushPlan};
+use receipt::Receipt;
 
+use super::doubt;
 use crate::app::App;
 use crate::digest::Digest;
 use crate::manifest::{ImageManifest, ListError, Payload};
-use crate::reference::Reference;
-use crate::registry::{Mount, Registry, RegistryError, Scope};
-use anyhow::Context as _;
-use futures_util::TryStreamExt as _;
-use futures_util::stream::FuturesOrdered;
+use crate::reference::{Reference, ReferenceError};
+use crate::registry::{Registry, Scope};
+use crate::result_file::ResultFile;
+use std::path::PathBuf;
 use thiserror::Error;
-
-/// Why a registry may refuse a list that docker would push all the same.
-const MIXED: &str = "the list mixes docker's and OCI images, which some registries do not take; \
-     build all images in one of the two formats";
 
 /// What `push` was asked for.
 #[derive(Debug)]
@@ -27,6 +27,38 @@ pub struct Options {
     pub purge: bool,
     /// Whether unverified TLS and plain HTTP will do.
     pub insecure: bool,
+    /// Whether a source that has moved since the list was made is an error.
+    pub verify: bool,
+    /// How it is to be pushed.
+    pub delivery: Delivery,
+}
+
+/// How a list is to be pushed, and what is to be told about it.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// Further tags, or full references.
+    pub tags: Vec<String>,
+    /// Whether only the digest goes to stdout.
+    pub quiet: bool,
+    /// Where the digest goes too.
+    pub digest_file: Option<PathBuf>,
+    /// Where all that is known about the push goes.
+    pub metadata_file: Option<PathBuf>,
+    /// Whether to say what would be done, and to do nothing.
+    pub dry_run: bool,
+    /// Whether what would be a warning is an error.
+    pub strict: bool,
+}
+
+/// How much the images of a list are to be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sources {
+    /// They have been resolved in this run.
+    JustResolved,
+    /// They are from the store: whether their tags have moved is worth a warning.
+    Stored,
+    /// They are from the store, and their tags must not have moved.
+    Verified,
 }
 
 /// Why a list cannot be pushed.
@@ -34,93 +66,110 @@ pub struct Options {
 enum PushError {
     #[error("{0} not found")]
     Empty(Reference),
-    #[error("error mounting {blob} to {target}")]
-    MountDeclined { blob: String, target: Reference },
 }
 
-/// Mounts the blobs of images from other repositories, puts their manifests, and last the list.
+/// Pushes the list, and then removes it if that is wanted.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let target = Reference::parse(&options.list)?;
-    let mut images = app.store.list_unchecked(&target)?;
+    let images = app.store.list_unchecked(&target)?;
     if images.is_empty() {
         return Err(PushError::Empty(target).into());
     }
-    // Checked before anything is asked of the registry.
-    PushPlan::check(&target, &images)?;
+    let targets = options.delivery.targets(&target)?;
     let registry = app.registry(options.insecure);
-    app.wait_for(async {
-        foresee(&registry, &target, &images);
-        restore(&registry, &target, &mut images).await?;
-        carry_out(app, &registry, &PushPlan::new(&target, &images)?).await
-    })??;
-    if options.purge {
+    let sources = if options.verify { Sources::Verified } else { Sources::Stored };
+    app.wait_for(publish(app, &registry, &targets, images, &options.delivery, sources))??;
+    if options.purge && !options.delivery.dry_run {
         app.store.remove(&target)?;
     }
     Ok(())
 }
 
-fn foresee(registry: &Registry, target: &Reference, images: &[ImageManifest]) {
-    let sources = images.iter().map(|image| image.reference.path()).filter(|path| *path != target.path());
-    registry.foresee(target, std::iter::once(Scope::push(target.path())).chain(sources.map(Scope::pull)));
+/// Puts a list into its registry under all its names.
+pub(super) async fn publish(
+    app: &App,
+    registry: &Registry,
+    targets: &[Reference],
+    mut images: Vec<ImageManifest>,
+    delivery: &Delivery,
+    sources: Sources,
+) -> anyhow::Result<()> {
+    // What can be found out here is found out before anything is asked of a registry.
+    PushPlan::check(&images)?;
+    let files = delivery.prepare_files()?;
+    let doubts = doubt::duplicates(&images).into_iter().chain(doubt::mixture(&images)).collect();
+    doubt::raise(app, doubts, delivery.strict)?;
+    registry.foresee(scopes(targets, images.iter().map(|image| &image.reference)));
+    restore(registry, targets, &mut images).await?;
+    let plan = PushPlan::new(targets, &images)?;
+    let is_verified = sources == Sources::Verified || (sources == Sources::Stored && delivery.strict);
+    if is_verified {
+        freshness::verify(registry, &images).await?;
+    }
+    if delivery.dry_run {
+        app.log.as_docker(format_args!("digest: {}\n{}", plan.list.digest(), plan.to_string().trim_end()));
+        return app.print(&plan.list.bytes);
+    }
+    let is_watched = sources == Sources::Stored && !is_verified;
+    let watched = freshness::watch(app, registry, if is_watched { &images } else { &[] });
+    let delivered = deliver::deliver(app, registry, &plan, &images, !delivery.quiet);
+    let outcomes = freshness::beside(watched, delivered).await?;
+    let receipt = Receipt::new(&plan, &images, &outcomes);
+    let (digest_file, metadata_file) = files;
+    digest_file.map_or(Ok(()), |file| file.write(plan.list.digest().as_str().as_bytes()))?;
+    metadata_file.map_or(Ok(()), |file| file.write(&receipt.to_json()))?;
+    app.print(format!("{}\n", plan.list.digest()))
+}
+
+/// What a push will ask for: the right to write to each target with its login, and to read each source from there and
+/// with its own login.
+pub(super) fn scopes<'a>(
+    targets: &'a [Reference],
+    sources: impl Iterator<Item = &'a Reference> + Clone,
+) -> impl Iterator<Item = (&'a Reference, Scope)> {
+    let reads = sources.clone().map(|source| (source, Scope::pull(source.path())));
+    let writes = targets.iter().flat_map(move |target| {
+        let near = sources.clone().filter(|source| source.domain() == target.domain());
+        std::iter::once((target, Scope::push(target.path())))
+            .chain(near.map(move |source| (target, Scope::pull(source.path()))))
+    });
+    writes.chain(reads)
 }
 
 /// Fetches manifests again whose bytes an old docker has not kept and that cannot be reconstructed.
-async fn restore(registry: &Registry, target: &Reference, images: &mut [ImageManifest]) -> anyhow::Result<()> {
-    for image in images.iter_mut().filter(|image| plan::lacks_bytes(target, image)) {
-        let digest = Digest::parse(&image.descriptor.digest)
-            .map_err(|error| ListError::Digest { image: image.reference.to_string(), error })?;
-        let fetched = registry.manifest(&image.reference.at_digest(digest)).await?;
-        let kind = plan::kind(image).ok_or_else(|| PlanError::NoPayload(image.reference.clone()))?;
-        image.set_payload(Payload::read(kind, &fetched.bytes)?);
+async fn restore(registry: &Registry, targets: &[Reference], images: &mut [ImageManifest]) -> anyhow::Result<()> {
+    for image in images.iter_mut().filter(|image| plan::lacks_bytes(targets, image)) {
+        fetch_bytes(registry, image).await?;
     }
     Ok(())
 }
 
-async fn carry_out(app: &App, registry: &Registry, plan: &PushPlan) -> anyhow::Result<()> {
-    let target = &plan.target;
-    // How many are under way at a time is the transport's affair.
-    let mounts: FuturesOrdered<_> = plan.mounts.iter().map(|blob| mount(registry, target, blob)).collect();
-    mounts.try_collect::<()>().await?;
-    let mut children: FuturesOrdered<_> = plan.children.iter().map(|child| put(registry, child)).collect();
-    // That nothing can be told is no reason to leave a push half done.
-    let mut told = Ok(());
-    while let Some((reference, digest)) = children.try_next().await? {
-        told = told.and_then(|()| app.print(format!("Pushed ref {reference} with digest: {digest}\n")));
-    }
-    let digest = registry.put_manifest(target, plan.list.media_type, &plan.list.bytes).await;
-    let digest = digest.map_err(|error| if plan.is_mixed { error.explained(MIXED) } else { error });
-    let digest = digest.with_context(|| format!("failed to put manifest {target}"))?;
-    told.and_then(|()| app.print(format!("{digest}\n")))
+async fn fetch_bytes(registry: &Registry, image: &mut ImageManifest) -> anyhow::Result<()> {
+    let digest = Digest::parse(&image.descriptor.digest)
+        .map_err(|error| ListError::Digest { image: image.reference.to_string(), error })?;
+    let fetched = registry.manifest(&image.reference.at_digest(digest)).await?;
+    let kind = image.kind().ok_or_else(|| PlanError::NoPayload(image.reference.clone()))?;
+    image.set_payload(Payload::read(kind, &fetched.bytes)?);
+    Ok(())
 }
 
-/// Mounts a blob or, where the registry would rather not, copies it.
-async fn mount(registry: &Registry, target: &Reference, blob: &BlobMount) -> anyhow::Result<()> {
-    let name = || format!("{}@{}", blob.source.path(), blob.digest);
-    let failed = || format!("failed to mount blob {} to {target}", name());
-    let Mount::Declined(mut declined) =
-        registry.mount(target, &blob.digest, blob.source.path()).await.with_context(failed)?
-    else {
-        return Ok(());
-    };
-    let refusal = declined.refusal.take();
-    match (registry.copy_blob(&blob.source, target, &blob.digest, *declined).await, refusal) {
-        (Ok(()), _) => Ok(()),
-        (Err(RegistryError::BlobUnknown { .. }), None) if blob.may_be_absent => Ok(()),
-        (Err(RegistryError::BlobUnknown { .. }), None) => {
-            Err(PushError::MountDeclined { blob: name(), target: target.clone() }.into())
+impl Delivery {
+    /// All names that the list will have, the first of which is its own.
+    pub(super) fn targets(&self, list: &Reference) -> Result<Vec<Reference>, ReferenceError> {
+        let mut targets = vec![list.clone()];
+        for tag in &self.tags {
+            let is_tag = !tag.contains(['/', ':', '@']);
+            let target = Reference::parse(&if is_tag { format!("{}:{tag}", list.name()) } else { tag.clone() })?;
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
         }
-        // Why the mount was refused says more than that there is nothing to copy.
-        (Err(RegistryError::BlobUnknown { .. }), Some(refusal)) => {
-            Err(RegistryError::from(refusal)).with_context(failed)
-        }
-        (Err(error), _) => Err(error).with_context(|| format!("failed to copy blob {} to {target}", name())),
+        Ok(targets)
     }
-}
 
-async fn put<'a>(registry: &Registry, child: &'a ChildManifest) -> anyhow::Result<(&'a Reference, Digest)> {
-    if let Some(digest) = child.reference.digest().filter(|_| child.is_repeated) {
-        return Ok((&child.reference, digest.clone()));
+    fn prepare_files(&self) -> anyhow::Result<(Option<ResultFile>, Option<ResultFile>)> {
+        let prepare =
+            |path: &Option<PathBuf>| path.as_deref().filter(|_| !self.dry_run).map(ResultFile::prepare).transpose();
+        Ok((prepare(&self.digest_file)?, prepare(&self.metadata_file)?))
     }
-    let digest = registry.put_manifest(&child.reference, child.media_type, &child.bytes).await;
-    Ok((&child.reference, digest.with_context(|| format!("failed to put manifest {}", child.reference))?))
 }

@@ -1,8 +1,12 @@
 //! What a push will do, decided before it is done.
 
 use crate::digest::Digest;
-use crate::manifest::{DOCKER_MANIFEST, ImageKind, ImageManifest, ListError, ManifestList, OCI_MANIFEST, check_entry};
+use crate::manifest::{Descriptor, ImageManifest, ListError, ManifestList, Platform, entry_digest};
 use crate::reference::Reference;
+use bytes::Bytes;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use thiserror::Error;
 
 /// Why a list cannot be pushed as it is, in docker's words.
@@ -29,125 +33,185 @@ pub(super) enum PlanError {
     NoPayload(Reference),
 }
 
-/// A blob to be made part of the target's repository.
+/// A blob to be made part of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BlobMount {
+pub(super) struct PlannedBlob {
     /// The blob.
     pub digest: Digest,
+    /// How large it is, in bytes, as far as is known.
+    pub size: Option<u64>,
     /// An image of the repository that has it.
     pub source: Reference,
+    /// Whether it can be mounted: it is on the same registry.
+    pub is_near: bool,
     /// Whether the push goes on without it: windows images have layers that registries need not hold.
     pub may_be_absent: bool,
+    /// Whether it is had from elsewhere, and never copied.
+    pub is_foreign: bool,
 }
 
-/// A manifest to be put into the target's repository.
+/// A manifest to be put into a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ChildManifest {
-    /// The target's repository, and the manifest's digest.
+    /// The repository, and the manifest's digest.
     pub reference: Reference,
+    /// The image as the user knows it.
+    pub source: Reference,
     /// The Content-Type to send it with.
     pub media_type: &'static str,
     /// The manifest.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// Whether it is in the plan already: it is announced for each entry of the list, and sent once.
     pub is_repeated: bool,
+}
+
+/// What one repository needs before the list can be put into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RepositoryPlan {
+    /// A reference in the repository.
+    pub repository: Reference,
+    /// Each blob once.
+    pub blobs: Vec<PlannedBlob>,
+    /// Images that are in other repositories so far.
+    pub children: Vec<ChildManifest>,
 }
 
 /// A push, in the order in which it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PushPlan {
-    /// Where the list goes.
-    pub target: Reference,
-    /// Each blob once.
-    pub mounts: Vec<BlobMount>,
-    /// Images that are in other repositories so far.
-    pub children: Vec<ChildManifest>,
+    /// What the list will be called, in one or several repositories.
+    pub targets: Vec<Reference>,
+    /// Each repository once, that of the first target first.
+    pub repositories: Vec<RepositoryPlan>,
     /// The list itself.
     pub list: ManifestList,
-    /// Whether it has images of docker's kind and of OCI's.
-    pub is_mixed: bool,
 }
 
 impl PushPlan {
     /// Whether the images can form a list, which does not depend on their bytes.
-    pub(super) fn check(target: &Reference, images: &[ImageManifest]) -> Result<(), PlanError> {
+    pub(super) fn check(images: &[ImageManifest]) -> Result<(), PlanError> {
         for image in images {
-            let platform = image.descriptor.platform.as_ref();
-            if platform.is_none_or(|platform| platform.os.is_empty() || platform.architecture.is_empty()) {
+            if !image.descriptor.platform.as_ref().is_some_and(Platform::is_stated) {
                 return Err(ListError::NoPlatform(image.reference.to_string()).into());
             }
-            check_entry(target, &image.reference, &image.descriptor)?;
+            entry_digest(&image.reference, &image.descriptor)?;
         }
         Ok(())
     }
 
-    /// Plans a push. Images that are in the target's repository already need nothing.
-    pub(super) fn new(target: &Reference, images: &[ImageManifest]) -> Result<Self, PlanError> {
-        Self::check(target, images)?;
+    /// Plans a push.
+    pub(super) fn new(targets: &[Reference], images: &[ImageManifest]) -> Result<Self, PlanError> {
+        Self::check(images)?;
         let list = ManifestList::build(images.iter().map(|image| &image.descriptor));
-        let is_mixed = images.iter().any(|image| kind(image) != kind(&images[0]));
-        let mut plan = Self { target: target.clone(), mounts: Vec::new(), children: Vec::new(), list, is_mixed };
-        for image in images.iter().filter(|image| image.reference.path() != target.path()) {
-            plan.add_blobs(image)?;
-            plan.add_manifest(image)?;
+        let mut repositories: Vec<RepositoryPlan> = Vec::new();
+        for target in targets {
+            if !repositories.iter().any(|planned| planned.repository.name() == target.name()) {
+                repositories.push(RepositoryPlan::new(target, images)?);
+            }
+        }
+        Ok(Self { targets: targets.to_vec(), repositories, list })
+    }
+}
+
+impl RepositoryPlan {
+    /// Images that are in the repository already need nothing.
+    fn new(repository: &Reference, images: &[ImageManifest]) -> Result<Self, PlanError> {
+        let mut plan = Self { repository: repository.clone(), blobs: Vec::new(), children: Vec::new() };
+        let (mut blobs, mut children) = (HashMap::new(), HashSet::new());
+        for image in images.iter().filter(|image| image.reference.name() != repository.name()) {
+            plan.add_blobs(image, &mut blobs)?;
+            let mut child = child(repository, image)?;
+            child.is_repeated = !children.insert(image.descriptor.digest.as_str());
+            plan.children.push(child);
         }
         Ok(plan)
     }
 
-    fn add_blobs(&mut self, image: &ImageManifest) -> Result<(), PlanError> {
-        let may_be_absent = image.descriptor.platform.as_ref().is_some_and(|platform| platform.os == "windows");
+    /// `known` tells where in the plan a blob is.
+    fn add_blobs(&mut self, image: &ImageManifest, known: &mut HashMap<Digest, usize>) -> Result<(), PlanError> {
+        let is_windows = image.descriptor.platform.as_ref().is_some_and(|platform| platform.os == "windows");
+        let is_near = image.reference.domain() == self.repository.domain();
         for blob in image.payload().iter().flat_map(|payload| payload.image.blobs()) {
             let digest = Digest::parse(&blob.digest).map_err(|_| PlanError::BlobDigest)?;
-            if let Some(planned) = self.mounts.iter_mut().find(|mount| mount.digest == digest) {
-                planned.may_be_absent &= may_be_absent;
-            } else {
-                let source = image.reference.clone();
-                self.mounts.push(BlobMount { digest, source, may_be_absent });
+            let is_foreign = blob.is_foreign();
+            let may_be_absent = is_windows || is_foreign;
+            match known.entry(digest.clone()) {
+                Entry::Occupied(place) => {
+                    let planned = &mut self.blobs[*place.get()];
+                    planned.may_be_absent &= may_be_absent;
+                    planned.is_foreign &= is_foreign;
+                    if is_near && !planned.is_near {
+                        (planned.is_near, planned.source) = (true, image.reference.clone());
+                    }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(self.blobs.len());
+                    let (size, source) = (size(blob), image.reference.clone());
+                    self.blobs.push(PlannedBlob { digest, size, source, is_near, may_be_absent, is_foreign });
+                }
             }
         }
         Ok(())
     }
+}
 
-    fn add_manifest(&mut self, image: &ImageManifest) -> Result<(), PlanError> {
-        let no_payload = || PlanError::NoPayload(image.reference.clone());
-        let bytes = image.bytes().ok_or_else(no_payload)?;
-        let media_type = kind(image).ok_or_else(no_payload)?.media_type();
-        let expected = check_entry(&self.target, &image.reference, &image.descriptor)?;
-        if !expected.matches(&bytes) {
-            let actual = Digest::of(&bytes);
-            return Err(PlanError::DigestMismatch { image: image.reference.clone(), expected, actual });
-        }
-        let is_repeated = self.children.iter().any(|child| child.reference.digest() == Some(&expected));
-        let reference = self.target.at_digest(expected);
-        self.children.push(ChildManifest { reference, media_type, bytes, is_repeated });
-        Ok(())
+fn size(blob: &Descriptor) -> Option<u64> {
+    u64::try_from(blob.size).ok().filter(|size| *size > 0)
+}
+
+/// An image's manifest as it is put into a repository.
+pub(super) fn child(repository: &Reference, image: &ImageManifest) -> Result<ChildManifest, PlanError> {
+    let no_payload = || PlanError::NoPayload(image.reference.clone());
+    let bytes = image.bytes().ok_or_else(no_payload)?;
+    let media_type = image.kind().ok_or_else(no_payload)?.media_type();
+    let expected = entry_digest(&image.reference, &image.descriptor)?;
+    if !expected.matches(&bytes) {
+        let actual = Digest::of(&bytes);
+        return Err(PlanError::DigestMismatch { image: image.reference.clone(), expected, actual });
     }
+    let (reference, source) = (repository.at_digest(expected), image.reference.clone());
+    Ok(ChildManifest { reference, source, media_type, bytes: bytes.into(), is_repeated: false })
 }
 
 /// Whether an image's manifest will be needed and the store cannot give it: an old docker stored it without its
 /// white space, and laying it out again does not give the right digest.
-pub(super) fn lacks_bytes(target: &Reference, image: &ImageManifest) -> bool {
+pub(super) fn lacks_bytes(targets: &[Reference], image: &ImageManifest) -> bool {
     if image.check_oldest_form().is_err() {
         return true;
     }
     let right = |bytes: Vec<u8>| Digest::of(&bytes).as_str() == image.descriptor.digest;
-    image.reference.path() != target.path() && image.raw.is_empty() && !image.bytes().is_some_and(right)
+    let is_elsewhere = targets.iter().any(|target| target.name() != image.reference.name());
+    is_elsewhere && image.raw.is_empty() && !image.bytes().is_some_and(right)
 }
 
-/// Whether an image is docker's or OCI's.
-pub(super) fn kind(image: &ImageManifest) -> Option<ImageKind> {
-    match (image.payload(), image.descriptor.media_type.as_str()) {
-        (Ok(payload), _) => Some(payload.image.kind),
-        (Err(_), DOCKER_MANIFEST) => Some(ImageKind::Docker),
-        (Err(_), OCI_MANIFEST) => Some(ImageKind::Oci),
-        (Err(_), _) => None,
+/// The requests that a push will send, one a line; what a registry has already or will not mount may change them.
+impl fmt::Display for PushPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for RepositoryPlan { repository, blobs, .. } in &self.repositories {
+            let uploads = format!("{}/v2/{}/blobs/uploads/", repository.domain(), repository.path());
+            for PlannedBlob { digest, source, .. } in blobs.iter().filter(|blob| blob.is_near) {
+                writeln!(f, "POST {uploads}?mount={digest}&from={}", source.path())?;
+            }
+            for PlannedBlob { digest, source, .. } in blobs.iter().filter(|blob| !blob.is_near && !blob.is_foreign) {
+                writeln!(f, "GET {}/v2/{}/blobs/{digest}", source.domain(), source.path())?;
+                writeln!(f, "PUT {uploads}...?digest={digest}")?;
+            }
+        }
+        let children = self.repositories.iter().flat_map(|repository| &repository.children);
+        let children = children.filter(|child| !child.is_repeated).map(|child| &child.reference);
+        for manifest in children.chain(&self.targets) {
+            let name = manifest.tag_or_digest();
+            let name = if manifest.tag().is_none() && manifest.digest().is_none() { "latest" } else { name };
+            writeln!(f, "PUT {}/v2/{}/manifests/{name}", manifest.domain(), manifest.path())?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Descriptor, Image, Platform};
+    use crate::manifest::{Image, ImageKind, OCI_MANIFEST};
 
     fn reference(name: &str) -> Reference {
         Reference::parse(name).unwrap()
@@ -167,12 +231,17 @@ mod tests {
         ImageManifest::new(reference(name), descriptor, Image::read(ImageKind::Oci, &raw).unwrap(), raw)
     }
 
+    /// What the one repository of a target needs.
+    fn planned(target: &str, images: &[ImageManifest]) -> Result<RepositoryPlan, PlanError> {
+        Ok(PushPlan::new(&[reference(target)], images)?.repositories.remove(0))
+    }
+
     #[test]
     fn a_blob_of_several_images_is_mounted_once() {
         let images =
             [image("h.io/a", "linux", &["c1", "base", "x"]), image("h.io/b", "linux", &["c2", "base", "y", "y"])];
-        let plan = PushPlan::new(&reference("h.io/list"), &images).unwrap();
-        let mounts: Vec<_> = plan.mounts.iter().map(|mount| (mount.digest.clone(), mount.source.path())).collect();
+        let plan = planned("h.io/list", &images).unwrap();
+        let mounts: Vec<_> = plan.blobs.iter().map(|blob| (blob.digest.clone(), blob.source.path())).collect();
         let expected = [("c1", "a"), ("base", "a"), ("x", "a"), ("c2", "b"), ("y", "b")];
         assert_eq!(mounts, expected.map(|(blob, from)| (Digest::of(blob.as_bytes()), from)));
         assert_eq!(plan.children.len(), 2);
@@ -180,22 +249,22 @@ mod tests {
 
     #[test]
     fn images_in_the_target_repository_need_nothing() {
-        let plan = PushPlan::new(&reference("h.io/app:list"), &[image("h.io/app:a", "linux", &["c"])]).unwrap();
-        assert!(plan.mounts.is_empty() && plan.children.is_empty());
+        let plan = planned("h.io/app:list", &[image("h.io/app:a", "linux", &["c"])]).unwrap();
+        assert!(plan.blobs.is_empty() && plan.children.is_empty());
     }
 
     #[test]
     fn only_what_no_linux_image_needs_may_be_absent() {
         let images = [image("h.io/w", "windows", &["c", "shared"]), image("h.io/l", "linux", &["d", "shared"])];
-        let plan = PushPlan::new(&reference("h.io/list"), &images).unwrap();
-        let absent: Vec<_> = plan.mounts.iter().map(|mount| mount.may_be_absent).collect();
+        let plan = planned("h.io/list", &images).unwrap();
+        let absent: Vec<_> = plan.blobs.iter().map(|blob| blob.may_be_absent).collect();
         assert_eq!(absent, [true, false, false]);
     }
 
     #[test]
     fn an_image_without_a_platform_is_refused() {
         let nowhere = image("h.io/a", "", &["c"]);
-        let message = PushPlan::new(&reference("h.io/list"), &[nowhere]).unwrap_err().to_string();
+        let message = PushPlan::new(&[reference("h.io/list")], &[nowhere]).unwrap_err().to_string();
         assert_eq!(message, "manifest h.io/a:latest must have an OS and Architecture to be pushed to a registry");
     }
 
@@ -203,7 +272,24 @@ mod tests {
     fn bytes_with_another_digest_are_refused() {
         let mut changed = image("h.io/a", "linux", &["c"]);
         changed.raw.push(b'\n');
-        let error = PushPlan::new(&reference("h.io/list"), &[changed]).unwrap_err();
+        let error = PushPlan::new(&[reference("h.io/list")], &[changed]).unwrap_err();
         assert!(matches!(error, PlanError::DigestMismatch { .. }));
+    }
+
+    #[test]
+    fn what_is_on_the_same_registry_is_mounted_rather_than_copied() {
+        let images = [image("far.io/a", "linux", &["c1", "base"]), image("h.io/b", "linux", &["c2", "base"])];
+        let plan = planned("h.io/list", &images).unwrap();
+        let near: Vec<_> = plan.blobs.iter().map(|blob| (blob.is_near, blob.source.domain())).collect();
+        assert_eq!(near, [(false, "far.io"), (true, "h.io"), (true, "h.io")]);
+    }
+
+    #[test]
+    fn each_repository_is_prepared_once() {
+        let targets = ["h.io/a:1", "h.io/b:1", "h.io/a:2"].map(reference);
+        let plan = PushPlan::new(&targets, &[image("h.io/a:x", "linux", &["c"])]).unwrap();
+        let children: Vec<_> = plan.repositories.iter().map(|it| (it.repository.path(), it.children.len())).collect();
+        assert_eq!(children, [("a", 0), ("b", 1)]);
+        assert_eq!(plan.to_string().lines().filter(|line| line.starts_with("PUT")).count(), 4);
     }
 }

@@ -1,0 +1,128 @@
+//! `mfst remove`: takes images out of a local manifest list.
+
+use super::lines;
+use crate::app::App;
+use crate::digest::Digest;
+use crate::manifest::{ImageManifest, PlatformSelector};
+use crate::reference::Reference;
+use crate::store::{Amendment, StoreError};
+use thiserror::Error;
+
+/// What `remove` was asked for.
+#[derive(Debug)]
+pub struct Options {
+    /// The list, as typed.
+    pub list: String,
+    /// References, digests or platforms, as typed.
+    pub entries: Vec<String>,
+}
+
+/// Why an image cannot be removed.
+#[derive(Debug, Error)]
+enum RemoveError {
+    #[error("{entry} is not in {list}, which has: {there}")]
+    NotThere { entry: String, list: Reference, there: String },
+    #[error("{entry} may be any of {}; name one of them", candidates.join(", "))]
+    Ambiguous { entry: String, candidates: Vec<String> },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Removes all of the entries or, if one of them cannot be told, none. Attestations go with their image.
+pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
+    let list = Reference::parse(&options.list)?;
+    // Looked up before anything is locked, so that a mistyped name leaves no trace.
+    app.store.list(&list)?;
+    let mut removed = Vec::new();
+    app.store.amend(&list, |current| {
+        if current.is_empty() {
+            return Err(StoreError::NotFound(list.clone()).into());
+        }
+        for entry in &options.entries {
+            let image = find(current, entry, &list)?;
+            let is_about =
+                |other: &&ImageManifest| other.descriptor.subject() == Some(image.descriptor.digest.as_str());
+            let remains = |other: &&ImageManifest| {
+                other.descriptor.digest == image.descriptor.digest && other.reference != image.reference
+            };
+            removed.push(image.reference.clone());
+            // The same image may be there under another name.
+            if !current.iter().any(|other| remains(&other) && !removed.contains(&other.reference)) {
+                removed.extend(current.iter().filter(is_about).map(|other| other.reference.clone()));
+            }
+        }
+        removed.sort();
+        removed.dedup();
+        Ok::<_, RemoveError>(Amendment { images: Vec::new(), gone: removed.clone() })
+    })?;
+    app.print(lines(removed.iter().map(ToString::to_string)))
+}
+
+/// The one image that an entry means: by its name, else its digest, else its platform.
+fn find<'a>(current: &'a [ImageManifest], entry: &str, list: &Reference) -> Result<&'a ImageManifest, RemoveError> {
+    let by_name = Reference::parse(entry).ok();
+    let by_digest = Digest::parse(entry).ok();
+    let by_platform = PlatformSelector::parse(entry).ok();
+    let named = |image: &&ImageManifest| by_name.as_ref() == Some(&image.reference);
+    let has_digest =
+        |image: &&ImageManifest| by_digest.as_ref().is_some_and(|digest| digest.as_str() == image.descriptor.digest);
+    let has_platform = |image: &&ImageManifest| match (&by_platform, &image.descriptor.platform) {
+        (Some(selector), Some(platform)) => selector.matches(platform),
+        _ => false,
+    };
+    let choose = |is_meant: &dyn Fn(&&ImageManifest) -> bool| -> Vec<&'a ImageManifest> {
+        current.iter().filter(|image| is_meant(image)).collect()
+    };
+    let candidates = [choose(&named), choose(&has_digest), choose(&has_platform)];
+    match candidates.into_iter().find(|found| !found.is_empty()).as_deref() {
+        Some([image]) => Ok(image),
+        Some(several) => {
+            let candidates = several.iter().map(|image| image.reference.to_string()).collect();
+            Err(RemoveError::Ambiguous { entry: entry.to_owned(), candidates })
+        }
+        None => {
+            let name = |image: &ImageManifest| match &image.descriptor.platform {
+                Some(platform) => format!("{} ({platform})", image.reference),
+                None => image.reference.to_string(),
+            };
+            let there = current.iter().map(name).collect::<Vec<_>>().join(", ");
+            Err(RemoveError::NotThere { entry: entry.to_owned(), list: list.clone(), there })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Descriptor, Platform};
+
+    fn image(name: &str, digest: char, architecture: &str, variant: &str) -> ImageManifest {
+        let (architecture, variant) = (architecture.into(), variant.into());
+        let platform = Platform { os: "linux".into(), architecture, variant, ..Platform::default() };
+        let digest = format!("sha256:{}", digest.to_string().repeat(64));
+        let descriptor = Descriptor { digest, platform: Some(platform), ..Descriptor::default() };
+        ImageManifest::without_payload(Reference::parse(name).unwrap(), descriptor)
+    }
+
+    #[test]
+    fn an_entry_is_a_name_a_digest_or_a_platform() {
+        let list = Reference::parse("h.io/list").unwrap();
+        let images = [
+            image("h.io/a:1", 'a', "arm", "v6"),
+            image("h.io/b:1", 'b', "arm", "v7"),
+            image("h.io/c", 'c', "amd64", ""),
+        ];
+        let found = |entry: &str| match find(&images, entry, &list) {
+            Ok(image) => image.reference.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found("h.io/a:1"), "h.io/a:1");
+        assert_eq!(found(&format!("sha256:{}", "b".repeat(64))), "h.io/b:1");
+        assert_eq!(found("linux/arm/v7"), "h.io/b:1");
+        assert_eq!(found("linux/x86_64"), "h.io/c:latest");
+        assert_eq!(found("linux/arm"), "linux/arm may be any of h.io/a:1, h.io/b:1; name one of them");
+        assert!(
+            found("linux/386").starts_with("linux/386 is not in h.io/list:latest, which has: h.io/a:1 (linux/arm/v6)")
+        );
+    }
+}

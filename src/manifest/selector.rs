@@ -1,0 +1,138 @@
+//! Platforms as users name them: `linux/arm64`, `linux/arm/v7`.
+
+use super::{Platform, canonical_arch};
+use std::fmt;
+use thiserror::Error;
+
+/// A text that names no platform.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("\"{0}\" is not a platform; one is OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7")]
+pub struct NotPlatform(String);
+
+/// One platform, or all variants of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformSelector {
+    os: String,
+    architecture: String,
+    /// None for any.
+    variant: Option<String>,
+}
+
+impl PlatformSelector {
+    /// Reads `os/arch[/variant]`; other usual names of architectures are translated.
+    pub fn parse(text: &str) -> Result<Self, NotPlatform> {
+        let mut parts = text.split('/');
+        let (os, arch, variant) = (parts.next(), parts.next(), parts.next());
+        let is_word =
+            |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        match (os.filter(is_word), arch.filter(is_word), variant, parts.next()) {
+            (Some(os), Some(arch), variant, None) if variant.is_none_or(|variant| is_word(&variant)) => {
+                let (architecture, implied) = canonical_arch(arch);
+                let (os, architecture) = (os.to_owned(), architecture.to_owned());
+                Ok(Self { os, architecture, variant: variant.or(implied).map(str::to_owned) })
+            }
+            _ => Err(NotPlatform(text.to_owned())),
+        }
+    }
+
+    /// Whether this is the platform, or one of its variants is.
+    #[must_use]
+    pub fn matches(&self, platform: &Platform) -> bool {
+        let wanted = |variant| variant_of(&self.architecture, variant);
+        self.os == platform.os
+            && self.architecture == platform.architecture
+            && self
+                .variant
+                .as_ref()
+                .is_none_or(|variant| wanted(variant) == variant_of(&platform.architecture, &platform.variant))
+    }
+}
+
+/// The 64-bit ARM that every image is for is `v8`, whether that is said or not (containerd/platforms, `normalizeArch`).
+fn variant_of<'a>(architecture: &str, variant: &'a str) -> &'a str {
+    if architecture == "arm64" && variant == "v8" { "" } else { variant }
+}
+
+impl fmt::Display for PlatformSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+impl Platform {
+    /// Whether it names a place where images run; attestations run on `unknown/unknown`.
+    #[must_use]
+    pub fn is_stated(&self) -> bool {
+        !self.os.is_empty() && !self.architecture.is_empty()
+    }
+
+    /// Whether two images for these platforms would be for the same machines.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let key = |platform: &Self| {
+            let variant = variant_of(&platform.architecture, &platform.variant).to_owned();
+            Self { variant, ..platform.clone() }
+        };
+        key(self) == key(other)
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        for (mark, text) in [("/", &self.variant), (":", &self.os_version)] {
+            if !text.is_empty() {
+                write!(f, "{mark}{text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(text: &str) -> Platform {
+        let mut parts = text.split('/').map(str::to_owned);
+        let mut next = || parts.next().unwrap_or_default();
+        Platform { os: next(), architecture: next(), variant: next(), ..Platform::default() }
+    }
+
+    #[test]
+    fn a_platform_without_a_variant_means_all_of_them() {
+        for (selector, text, expected) in [
+            ("linux/arm", "linux/arm/v7", true),
+            ("linux/arm/v7", "linux/arm/v7", true),
+            ("linux/arm/v7", "linux/arm", false),
+            ("linux/arm/v6", "linux/arm/v7", false),
+            ("linux/arm64", "linux/arm64/v8", true),
+            ("linux/arm64/v8", "linux/arm64", true),
+            ("linux/x86_64", "linux/amd64", true),
+            ("linux/armhf", "linux/arm/v7", true),
+            ("linux/amd64", "windows/amd64", false),
+        ] {
+            assert_eq!(
+                PlatformSelector::parse(selector).unwrap().matches(&platform(text)),
+                expected,
+                "{selector} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_names_no_platform_is_refused() {
+        for text in ["", "linux", "linux/", "/amd64", "linux/arm/", "linux/arm/v7/x", "li nux/arm", "linux/arm@v7"] {
+            assert_eq!(PlatformSelector::parse(text), Err(NotPlatform(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_the_system_tells_windows_images_apart() {
+        let windows = |version: &str| Platform { os_version: version.into(), ..platform("windows/amd64") };
+        assert!(!windows("10.0.17763.1").is_same(&windows("10.0.20348.1")));
+        assert!(platform("linux/arm64/v8").is_same(&platform("linux/arm64")));
+        assert_eq!(windows("10.0").to_string(), "windows/amd64:10.0");
+    }
+}

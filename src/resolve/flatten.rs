@@ -1,0 +1,101 @@
+//! Takes lists apart into the images they consist of, lists within lists too.
+
+use super::{ResolveError, Resolved, Selection, assemble, platform};
+use crate::digest::Digest;
+use crate::manifest::{Descriptor, Document, Image, ImageManifest, Index, Origin, Platform, parse};
+use crate::reference::Reference;
+use crate::registry::{Fetched, Registry};
+use anyhow::Context as _;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::collections::{HashMap, HashSet};
+
+/// How many levels of lists there may be in a list.
+pub(super) const MAX_DEPTH: usize = 8;
+/// How many entries all of them may have together.
+pub(super) const MAX_ENTRIES: usize = 5_000;
+/// How many bytes of manifests all of them may have together.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Fetches the images that are wanted of a list, level by level, each manifest once.
+pub(super) async fn flatten(
+    registry: &Registry,
+    list: &Reference,
+    digest: &Digest,
+    index: Index,
+    selection: &Selection,
+) -> anyhow::Result<Resolved> {
+    if index.manifests.is_empty() {
+        return Err(ResolveError::Empty(list.clone()).into());
+    }
+    let (mut leaves, mut passed_over) = (Vec::new(), Vec::new());
+    let (mut level, mut lists) = (index.manifests, HashSet::new());
+    let (mut entries, mut bytes) = (0, 0);
+    for _ in 0..MAX_DEPTH {
+        entries += level.len();
+        let wanted = selection.narrow(std::mem::take(&mut level), &mut passed_over);
+        let declared: i64 = wanted.iter().map(|entry| entry.size.max(0)).fold(0, i64::saturating_add);
+        if entries > MAX_ENTRIES || usize::try_from(declared).unwrap_or(usize::MAX) > MAX_BYTES {
+            return Err(ResolveError::TooMany(list.clone()).into());
+        }
+        let fetched = fetch_once(registry, list, &wanted).await?;
+        bytes += fetched.values().map(|(fetched, _)| fetched.bytes.len()).sum::<usize>();
+        if bytes > MAX_BYTES {
+            return Err(ResolveError::TooMany(list.clone()).into());
+        }
+        for entry in wanted {
+            match &fetched[&entry.digest] {
+                (fetched, Document::Image(image)) => leaves.push((entry, fetched.clone(), image.clone())),
+                (_, Document::Index(index)) if lists.insert(entry.digest) => level.extend(index.manifests.clone()),
+                (_, Document::Index(_)) => {}
+            }
+        }
+        if level.is_empty() {
+            let images = leaves.into_iter().map(|leaf| complete(registry, list, digest, leaf));
+            let images = stream::iter(images).buffered(registry.in_hand());
+            return Ok(Resolved { images: images.try_collect().await?, passed_over });
+        }
+    }
+    Err(ResolveError::TooDeep(list.clone()).into())
+}
+
+/// Fetches what these entries point at.
+async fn fetch_once(
+    registry: &Registry,
+    list: &Reference,
+    entries: &[Descriptor],
+) -> anyhow::Result<HashMap<String, (Fetched, Document)>> {
+    let mut asked = HashSet::new();
+    let fetches = entries.iter().filter(|entry| asked.insert(&entry.digest)).map(|entry| fetch(registry, list, entry));
+    stream::iter(fetches).buffered(registry.in_hand()).try_collect().await
+}
+
+async fn fetch(
+    registry: &Registry,
+    list: &Reference,
+    entry: &Descriptor,
+) -> anyhow::Result<(String, (Fetched, Document))> {
+    let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {list}"))?;
+    let fetched = registry.manifest(&list.at_digest(digest)).await?;
+    let document = parse(&fetched.content_type, &fetched.bytes);
+    let document = document.with_context(|| format!("{}, an entry of {list}", entry.digest))?;
+    Ok((entry.digest.clone(), (fetched, document)))
+}
+
+/// Makes an image of an entry: what the list says about it counts, its config only where the list says nothing.
+async fn complete(
+    registry: &Registry,
+    list: &Reference,
+    digest: &Digest,
+    (entry, fetched, manifest): (Descriptor, Fetched, Image),
+) -> anyhow::Result<ImageManifest> {
+    let platform = match entry.platform.filter(Platform::is_stated) {
+        Some(platform) => platform,
+        None => platform(registry, list, &manifest).await?,
+    };
+    let reference = list.with_digest(fetched.digest.clone());
+    let mut image = assemble(reference, fetched, manifest, platform.clone());
+    image.descriptor.annotations.clone_from(&entry.annotations);
+    let (source, digest) = (list.to_string(), digest.to_string());
+    image.origin = Some(Origin { source, digest, platform, annotations: entry.annotations });
+    Ok(image)
+}
