@@ -13,15 +13,21 @@ mod support;
 
 use support::scene;
 
+mod amend;
 mod annotate;
 mod auth;
 mod budget;
 mod create;
+mod create_push;
+mod duplicates;
 mod embedded;
 mod errors;
 mod flags;
+mod index_sources;
 mod inspect;
+mod platforms;
 mod process;
 mod push;
+mod replace;
 mod rm;
 mod tls;

@@ -3,11 +3,18 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::scene::Scene;
 use crate::support::faults::Fault;
 use crate::support::sandbox::Ran;
+
+/// Starts a command line that the test will not let come to its end.
+pub fn spawn(scene: &Scene, line: &str) -> Child {
+    let args = scene.words(line);
+    let mut command = scene.home.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mfst")
+}
 
 /// Runs a command whose standard output nobody reads.
 fn into_closed_pipe(command: &mut Command) -> Ran {
@@ -66,11 +73,8 @@ fn an_interrupt_ends_create_at_once_and_leaves_the_store_as_it_was() {
         let scene = Scene::new();
         scene.create("t/app:v1", &["t/app:amd64"]);
         let before = scene.home.tree();
-        let (list, images) = (scene.name("t/app:v1"), ["amd64", "arm64"]);
-        let [amd64, arm64] = images.map(|tag| scene.name(&format!("t/app:{tag}")));
         scene.registry.fault(Fault::on("GET", "/manifests/arm64").hang());
-        let mut create = scene.home.command(&["create", "--amend", &list, &amd64, &arm64]);
-        let mut child = create.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mfst");
+        let mut child = spawn(&scene, "create --amend @t/app:v1 @t/app:amd64 @t/app:arm64");
         scene.registry.script().wait_until_played();
         let pid = child.id().to_string();
         Ran::of(&mut scene.home.program("kill", &[signal, &pid])).ok();
@@ -83,7 +87,7 @@ fn an_interrupt_ends_create_at_once_and_leaves_the_store_as_it_was() {
 }
 
 /// Homes that no command can write to, with a path its message must name.
-fn unusable_homes(scene: &Scene) -> Vec<(String, String)> {
+pub fn unusable_homes(scene: &Scene) -> Vec<(String, String)> {
     let file = scene.home.home().join("file");
     fs::write(&file, "").expect("a file");
     let below = file.join("home");

@@ -276,7 +276,8 @@ pub fn docker() -> Option<PathBuf> {
     None
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// A program on PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
 }

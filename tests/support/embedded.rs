@@ -193,6 +193,12 @@ impl Embedded {
         self.put_manifest(repo, tag, image.media_type(), image.manifest())
     }
 
+    /// Forgets a manifest, so that what refers to it dangles.
+    pub fn remove_manifest(&self, repo: &str, reference: &str) {
+        let reference: Reference = reference.parse().expect("a tag or a digest");
+        self.server.run(self.meta.delete_manifest(repo, &reference)).expect("a manifest to remove");
+    }
+
     /// Media type and bytes of a manifest, read past the network.
     pub fn manifest(&self, repo: &str, reference: &str) -> Option<(String, Vec<u8>)> {
         let reference: Reference = reference.parse().expect("a tag or a digest");

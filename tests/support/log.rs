@@ -86,6 +86,21 @@ impl Log {
         lines.iter().filter(|line| glob::fits(pattern, line)).count()
     }
 
+    /// The lines of all requests that are meant to change something.
+    pub fn writes(&self) -> Vec<String> {
+        let reads = |line: &String| line.starts_with("GET ") || line.starts_with("HEAD ");
+        self.lines().into_iter().filter(|line| !reads(line)).collect()
+    }
+
+    /// How many requests whose lines fit the pattern were under way at the busiest moment.
+    pub fn most_at_once(&self, pattern: &str) -> usize {
+        let mut entries = self.entries();
+        entries.retain(|entry| glob::fits(pattern, &entry.line()));
+        let running =
+            |at: Instant| entries.iter().filter(|e| e.started <= at && e.ended.is_none_or(|end| end > at)).count();
+        entries.iter().map(|entry| running(entry.started)).max().unwrap_or(0)
+    }
+
     /// How many connections carried a request.
     pub fn connections(&self) -> usize {
         let ids: BTreeSet<u64> = self.lock().values().map(|entry| entry.connection).collect();

@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod acl;
+pub mod build;
 pub mod certs;
 pub mod debian;
 pub mod dice;
@@ -31,4 +32,5 @@ pub mod scene;
 pub mod server;
 pub mod storage;
 pub mod token;
+pub mod tools;
 pub mod wire;

@@ -35,12 +35,19 @@ pub fn digest(bytes: &[u8]) -> String {
     Digest::sha256_of(bytes).to_string()
 }
 
+/// Media type of a layer that only its owner may hand out.
+const FOREIGN_LAYER: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+/// Media type of the one layer of an attestation.
+const IN_TOTO: &str = "application/vnd.in-toto+json";
+
 /// An image: its manifest and all blobs.
 #[derive(Debug, Clone)]
 pub struct Sample {
     media_type: &'static str,
     manifest: Vec<u8>,
     blobs: Vec<Vec<u8>>,
+    /// What an index says about it beside its platform.
+    annotations: Map<String, Value>,
 }
 
 impl Sample {
@@ -59,10 +66,33 @@ impl Sample {
         Self::new(&OCI, platform, layers)
     }
 
+    /// What buildx puts beside an image: what it was built from, as an image for no platform.
+    pub fn attestation(subject: &Self) -> Self {
+        let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "subject": subject.digest()});
+        let layer = statement.to_string().into_bytes();
+        let mut attestation = Self::of(&OCI, "unknown/unknown", &[(IN_TOTO, layer)], &[]);
+        attestation.annotations.insert("vnd.docker.reference.digest".to_owned(), subject.digest().into());
+        attestation.annotations.insert("vnd.docker.reference.type".to_owned(), "attestation-manifest".into());
+        attestation
+    }
+
+    /// A docker image with one layer of its own, and one that must be had from elsewhere.
+    pub fn with_foreign_layer(platform: &str) -> Self {
+        let mut foreign = descriptor(FOREIGN_LAYER, &layer("foreign"));
+        foreign["urls"] = json!(["https://example.com/foreign"]);
+        Self::of(&DOCKER, platform, &[(DOCKER.layer, layer("own"))], &[foreign])
+    }
+
     fn new(family: &Family, platform: &str, layers: &[&str]) -> Self {
-        let layers: Vec<Vec<u8>> = layers.iter().map(|text| layer(text)).collect();
+        let layers: Vec<_> = layers.iter().map(|text| (family.layer, layer(text))).collect();
+        Self::of(family, platform, &layers, &[])
+    }
+
+    fn of(family: &Family, platform: &str, layers: &[(&str, Vec<u8>)], foreign: &[Value]) -> Self {
+        let descriptors: Vec<Value> = layers.iter().map(|(kind, layer)| descriptor(kind, layer)).collect();
+        let descriptors = [foreign, &descriptors].concat();
+        let layers: Vec<Vec<u8>> = layers.iter().map(|(_, layer)| layer.clone()).collect();
         let config = config(platform, &layers).into_bytes();
-        let descriptors: Vec<Value> = layers.iter().map(|l| descriptor(family.layer, l)).collect();
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": family.manifest,
@@ -71,7 +101,7 @@ impl Sample {
         });
         let manifest = serde_json::to_vec_pretty(&manifest).expect("JSON");
         let blobs = [vec![config], layers].concat();
-        Self { media_type: family.manifest, manifest, blobs }
+        Self { media_type: family.manifest, manifest, blobs, annotations: Map::new() }
     }
 
     /// The manifest's media type.
@@ -94,6 +124,11 @@ impl Sample {
         &self.blobs
     }
 
+    /// The digests of [`Self::blobs`].
+    pub fn blob_digests(&self) -> Vec<String> {
+        self.blobs.iter().map(|blob| digest(blob)).collect()
+    }
+
     /// Its entry in an index, platform included.
     pub fn index_entry(&self) -> Value {
         let config: Value = serde_json::from_slice(&self.blobs[0]).expect("the config");
@@ -105,6 +140,9 @@ impl Sample {
             }
         }
         entry["platform"] = Value::Object(platform);
+        if !self.annotations.is_empty() {
+            entry["annotations"] = Value::Object(self.annotations.clone());
+        }
         entry
     }
 }

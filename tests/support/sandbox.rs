@@ -76,8 +76,16 @@ impl Sandbox {
 
     /// Writes a `config.json` with a login for one registry.
     pub fn log_in(&self, host: &str, user: &str, password: &str) {
-        let auth = BASE64.encode(format!("{user}:{password}"));
-        self.write_config(&json!({"auths": {host: {"auth": auth}}}).to_string());
+        self.log_in_to(&[(host, user, password)]);
+    }
+
+    /// Writes a `config.json` with logins: host, user and password.
+    pub fn log_in_to(&self, logins: &[(&str, &str, &str)]) {
+        let auth = |user: &str, password: &str| BASE64.encode(format!("{user}:{password}"));
+        let login =
+            |(host, user, password): &(&str, &str, &str)| ((*host).to_owned(), json!({"auth": auth(user, password)}));
+        let auths: serde_json::Map<_, _> = logins.iter().map(login).collect();
+        self.write_config(&json!({"auths": auths}).to_string());
     }
 
     /// The binary under test, ready to run.

@@ -1,5 +1,7 @@
 //! What most tests start from: a registry with images in it, and a home.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::embedded::{Builder, Embedded};
@@ -13,6 +15,8 @@ pub struct Scene {
     pub home: Sandbox,
     /// What the registry is called; its address unless set.
     pub domain: String,
+    /// A second registry, empty at first.
+    other: Option<Embedded>,
 }
 
 impl Scene {
@@ -27,7 +31,12 @@ impl Scene {
         registry.put_image("t/app", "amd64", &amd64());
         registry.put_image("t/app", "arm64", &arm64());
         let (home, domain) = (Sandbox::new(), registry.host());
-        Self { registry, home, domain }
+        Self { registry, home, domain, other: None }
+    }
+
+    /// With a second registry, which `%` stands for.
+    pub fn with_two(registry: Builder, other: Builder) -> Self {
+        Self { other: Some(other.start()), ..Self::with(registry) }
     }
 
     /// With the registry called `registry.test`, which a proxy leads to. What
@@ -55,18 +64,35 @@ impl Scene {
         format!("{}/{name}", self.domain)
     }
 
+    /// The second registry.
+    pub fn other(&self) -> &Embedded {
+        self.other.as_ref().expect("a scene with two registries")
+    }
+
     /// Runs a command line in which `@` before a name stands for the registry.
     pub fn run(&self, line: &str) -> Ran {
-        let args: Vec<String> = line.split_whitespace().map(|arg| self.expand(arg)).collect();
+        let args = self.words(line);
         self.home.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// `text` with the registry in place of the `@` that begins a word.
+    /// The same with docker, which knows no registry on this machine without being told.
+    pub fn docker(&self, docker: &Path, line: &str) -> Ran {
+        let mut args = self.words(line);
+        args.insert(0, "manifest".to_owned());
+        Ran::of(&mut self.home.program(docker, &args.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
+    /// The words of a command line, names of registries put in.
+    pub fn words(&self, line: &str) -> Vec<String> {
+        line.split_whitespace().map(|arg| self.expand(arg)).collect()
+    }
+
+    /// `text` with the registry in place of the `@` that begins a word, and the second one for `%`.
     pub fn expand(&self, text: &str) -> String {
-        let host = format!("{}/", self.domain);
-        let word = |word: &str| match word.strip_prefix('@') {
-            Some(name) => format!("{host}{name}"),
-            None => word.to_owned(),
+        let word = |word: &str| match (word.strip_prefix('@'), word.strip_prefix('%')) {
+            (Some(name), _) => self.name(name),
+            (_, Some(name)) => self.other().image(name),
+            _ => word.to_owned(),
         };
         text.split_inclusive([' ', '\n']).map(word).collect()
     }
@@ -89,6 +115,13 @@ impl Scene {
     pub fn inspect(&self, line: &str) -> Value {
         let text = self.ok(&format!("inspect {line}"));
         serde_json::from_str(&text).expect("JSON on standard output")
+    }
+
+    /// A list in the registry, read as JSON.
+    #[track_caller]
+    pub fn pushed(&self, repo: &str, reference: &str) -> Value {
+        let (_, bytes) = self.registry.manifest(repo, reference).expect("the list");
+        serde_json::from_slice(&bytes).expect("JSON")
     }
 
     /// Fails unless the command ends with 1 and leaves the store alone; tells
@@ -116,4 +149,10 @@ pub fn arm64() -> Sample {
 /// The first line.
 pub fn first(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
+}
+
+/// The digests of a list's entries, in its order.
+pub fn digests(list: &Value) -> Vec<&str> {
+    let entries = list["manifests"].as_array().expect("a list");
+    entries.iter().map(|entry| entry["digest"].as_str().expect("a digest")).collect()
 }

@@ -93,9 +93,13 @@ pub fn put_image(target: &Target, repo: &str, reference: &str, image: &Image) {
     for blob in &image.blobs {
         put_blob(target, repo, blob);
     }
+    put_manifest(target, repo, reference, &image.media_type, &image.manifest);
+}
+
+/// Puts a document under a tag or its digest.
+pub fn put_manifest(target: &Target, repo: &str, reference: &str, media_type: &str, bytes: &[u8]) {
     let path = format!("/v2/{repo}/manifests/{reference}");
-    let headers = [("Content-Type", image.media_type.as_str())];
-    let done = request(target, "PUT", &path, &headers, &image.manifest).expect("put a manifest");
+    let done = request(target, "PUT", &path, &[("Content-Type", media_type)], bytes).expect("put a manifest");
     assert_eq!(done.status, 201, "put {repo} {reference}: {}", String::from_utf8_lossy(&done.body));
 }
 
