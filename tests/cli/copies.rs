@@ -1,0 +1,299 @@
+//! Images from another registry: what a push copies, and what it does when something goes wrong on the way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::process::spawn;
+use crate::scene::{Scene, amd64, digests};
+use crate::support::acl::Acl;
+use crate::support::build::Build;
+use crate::support::debian::{DebianRegistry, Registry as _};
+use crate::support::embedded::{Builder, Embedded};
+use crate::support::faults::Fault;
+use crate::support::sample::{Sample, digest};
+use crate::support::token::TokenServer;
+use crate::support::wire;
+
+/// The list `@dst/app:v1` of a build at `%src/app:1` in the other registry, made and not yet pushed.
+fn scene(target: Builder, source: Builder) -> (Scene, Build) {
+    let scene = Scene::with_two(target, source);
+    let build = Build::of(&["linux/amd64", "linux/arm64"]);
+    build.put(scene.other(), "src/app", "1");
+    (scene, build)
+}
+
+fn listed(target: Builder, source: Builder) -> (Scene, Build) {
+    let (scene, build) = scene(target, source);
+    scene.ok("create @dst/app:v1 %src/app:1");
+    scene.registry.log().clear();
+    scene.other().log().clear();
+    (scene, build)
+}
+
+/// One image with this many blobs at `%src/app:many`, as the list `@dst/app:v1`.
+fn many(blobs: usize) -> (Scene, Sample) {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let layers: Vec<String> = (1..blobs).map(|layer| format!("layer {layer}")).collect();
+    let image = Sample::oci_with_layers("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>());
+    scene.other().put_image("src/app", "many", &image);
+    scene.ok("create @dst/app:v1 %src/app:many");
+    scene.other().log().clear();
+    (scene, image)
+}
+
+/// Fails unless the target has every image with the source's bytes, and every blob.
+#[track_caller]
+fn is_complete(scene: &Scene, leaves: impl IntoIterator<Item = Sample>) {
+    for leaf in leaves {
+        let (_, bytes) = scene.registry.manifest("dst/app", &leaf.digest()).expect("the image");
+        assert_eq!(bytes, leaf.manifest());
+        for blob in leaf.blob_digests() {
+            assert!(scene.registry.has_blob("dst/app", &blob), "{blob}");
+        }
+    }
+    assert!(scene.registry.manifest("dst/app", "v1").is_some());
+}
+
+/// How often a blob was sent to the end.
+fn sent(scene: &Scene, blob: &str) -> usize {
+    scene.registry.log().count(&format!("PUT /v2/dst/app/blobs/uploads/*{}* 201", &blob["sha256:".len()..]))
+}
+
+#[test]
+fn d8_images_of_another_registry_are_copied_with_their_blobs() {
+    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
+    let said = scene.ok("push @dst/app:v1");
+    is_complete(&scene, build.leaves().cloned());
+    let (_, bytes) = scene.registry.manifest("dst/app", "v1").expect("the list");
+    let mut lines: Vec<String> = said.lines().map(String::from).collect();
+    assert_eq!(lines.pop(), Some(digest(&bytes)));
+    let list = scene.pushed("dst/app", "v1");
+    let expected: Vec<String> = digests(&list)
+        .iter()
+        .map(|digest| scene.expand(&format!("Pushed ref @dst/app@{digest} with digest: {digest}")))
+        .collect();
+    assert_eq!(lines.iter().collect::<BTreeSet<_>>(), expected.iter().collect());
+    assert!(scene.other().log().writes().is_empty(), "{:?}", scene.other().log().lines());
+}
+
+#[test]
+fn d8_images_come_from_wherever_they_are() {
+    let (scene, build) = scene(Embedded::plain(), Embedded::plain());
+    let here = Sample::oci("linux/s390x");
+    scene.registry.put_image("dst/app", "s390x", &here);
+    scene.create("dst/app:v1", &["dst/app:s390x", "t/app:amd64"]);
+    scene.run("create --amend @dst/app:v1 %src/app:1");
+    scene.ok("push @dst/app:v1");
+    is_complete(&scene, build.leaves().cloned().chain([here, amd64()]));
+    assert_eq!(digests(&scene.pushed("dst/app", "v1")).len(), 6);
+    // What is in this registry is mounted and not copied.
+    for blob in amd64().blob_digests() {
+        assert_eq!(sent(&scene, &blob), 0);
+    }
+}
+
+#[test]
+fn d8_a_list_is_copied_without_a_store() {
+    let (scene, build) = scene(Embedded::plain(), Embedded::plain());
+    scene.ok("create --push @dst/app:v1 %src/app:1");
+    is_complete(&scene, build.leaves().cloned());
+}
+
+#[test]
+fn d8_each_registry_is_shown_its_own_login_only() {
+    let target = Embedded::plain().basic("alice", "target-secret").declining_mounts(202);
+    let (scene, build) = scene(target, Embedded::plain().basic("bob", "source-secret"));
+    let (here, there) = (scene.registry.host(), scene.other().host());
+    scene.home.log_in_to(&[(&here, "alice", "target-secret"), (&there, "bob", "source-secret")]);
+    scene.ok("create @dst/app:v1 %src/app:1 @t/app:amd64");
+    scene.ok("push @dst/app:v1");
+    is_complete(&scene, build.leaves().cloned().chain([amd64()]));
+    let shown = |registry: &Embedded| -> BTreeSet<String> {
+        let entries = registry.log().entries();
+        entries.iter().filter_map(|entry| entry.header("authorization").map(String::from)).collect()
+    };
+    assert_eq!(shown(&scene.registry), [basic("alice:target-secret")].into());
+    assert_eq!(shown(scene.other()), [basic("bob:source-secret")].into());
+}
+
+fn basic(login: &str) -> String {
+    use base64::Engine as _;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(login))
+}
+
+#[test]
+fn d8_each_registry_is_asked_for_no_more_than_it_takes() {
+    let acl = |name: &str, rules: &[(&str, &str)]| TokenServer::plain(Acl::default().user(name, "pw", rules)).start();
+    let target_tokens = acl("alice", &[("dst/*", "pull,push")]);
+    let source_tokens = acl("bob", &[("src/*", "pull")]);
+    let (scene, build) = scene(Embedded::plain().bearer(&target_tokens), Embedded::plain().bearer(&source_tokens));
+    let (here, there) = (scene.registry.host(), scene.other().host());
+    scene.home.log_in_to(&[(&here, "alice", "pw"), (&there, "bob", "pw")]);
+    scene.ok("create --push @dst/app:v1 %src/app:1");
+    is_complete(&scene, build.leaves().cloned());
+    for request in source_tokens.requests() {
+        assert_eq!(request.scopes, ["repository:src/app:pull"]);
+    }
+    for request in target_tokens.requests() {
+        assert_eq!(request.scopes, ["repository:dst/app:pull,push"]);
+    }
+}
+
+#[test]
+fn d8_a_blob_that_is_there_is_not_sent() {
+    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
+    let there = &build.images()[0].blobs()[1];
+    scene.registry.put_blob("dst/app", there);
+    scene.ok("push @dst/app:v1");
+    is_complete(&scene, build.leaves().cloned());
+    assert_eq!(sent(&scene, &digest(there)), 0);
+    assert_eq!(scene.other().log().count(&format!("GET */blobs/{} *", digest(there))), 0, "nor fetched");
+}
+
+#[test]
+fn d8_a_blob_of_several_images_is_sent_once() {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    for arch in ["amd64", "arm64"] {
+        let image = Sample::oci_with_layers(&format!("linux/{arch}"), &["shared", arch]);
+        scene.other().put_image("src/app", arch, &image);
+    }
+    let shared = Sample::oci_with_layers("linux/amd64", &["shared"]).blob_digests().remove(1);
+    scene.ok("create @dst/app:v1 %src/app:amd64 %src/app:arm64");
+    scene.ok("push @dst/app:v1");
+    assert_eq!(sent(&scene, &shared), 1);
+    assert_eq!(scene.other().log().count(&format!("GET */blobs/{shared} *")), 1);
+}
+
+#[test]
+fn d8_layers_that_are_elsewhere_are_left_there() {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let image = Sample::with_foreign_layer("windows/amd64");
+    scene.other().put_image("src/app", "1", &image);
+    scene.ok("create @dst/app:v1 %src/app:1");
+    scene.ok("push @dst/app:v1");
+    is_complete(&scene, [image.clone()]);
+    assert_eq!(scene.registry.log().count("PUT */blobs/uploads/* 201"), image.blobs().len());
+}
+
+#[test]
+fn d8_many_blobs_are_copied_several_at_once_and_not_all() {
+    let (scene, image) = many(40);
+    scene.other().fault(Fault::on("GET", "/blobs/").always().delay(Duration::from_millis(100)));
+    scene.ok("push @dst/app:v1");
+    is_complete(&scene, [image]);
+    assert_eq!(scene.other().log().count("GET */blobs/* 200"), 40);
+    let at_once = scene.other().log().most_at_once("GET */blobs/*");
+    assert!((2..=16).contains(&at_once), "{at_once}");
+}
+
+#[test]
+fn d8_jobs_limits_the_copies_at_a_time() {
+    let (scene, image) = many(6);
+    scene.other().fault(Fault::on("GET", "/blobs/").always().delay(Duration::from_millis(50)));
+    scene.ok("push --jobs 1 @dst/app:v1");
+    is_complete(&scene, [image]);
+    assert_eq!(scene.other().log().most_at_once("GET */blobs/*"), 1);
+}
+
+#[test]
+fn d8_wrong_bytes_are_never_accepted() {
+    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
+    let wrong = build.images()[0].blob_digests()[1].clone();
+    scene.other().fault(Fault::on("GET", &wrong).always().corrupt());
+    let said = scene.run("push --retries 1 @dst/app:v1").fails(1);
+    assert!(said.contains(&wrong), "{said}");
+    assert!(!scene.registry.has_blob("dst/app", &wrong));
+    assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
+    assert_eq!(scene.registry.manifest("dst/app", &build.images()[0].digest()), None);
+}
+
+#[test]
+fn d8_a_source_that_breaks_off_in_a_blob_is_asked_again() {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let image = Sample::oci_with_layers("linux/amd64", &[&"layer ".repeat(10_000)]);
+    scene.other().put_image("src/app", "1", &image);
+    scene.ok("create @dst/app:v1 %src/app:1");
+    let layer = &image.blob_digests()[1];
+    scene.other().fault(Fault::on("GET", layer).truncate(20_000));
+    scene.other().fault(Fault::on("GET", layer).cut_before());
+    scene.other().fault(Fault::on("GET", layer).answer(503, ""));
+    scene.ok("push @dst/app:v1");
+    scene.other().script().assert_played();
+    is_complete(&scene, [image]);
+}
+
+#[test]
+fn d8_a_target_that_breaks_off_in_an_upload_is_sent_it_again() {
+    for fault in [Fault::on("PUT", "/blobs/uploads/").cut_before(), Fault::on("PUT", "/blobs/uploads/").cut_after()] {
+        let (scene, build) = listed(Embedded::plain(), Embedded::plain());
+        scene.registry.fault(fault);
+        scene.ok("push @dst/app:v1");
+        scene.registry.script().assert_played();
+        is_complete(&scene, build.leaves().cloned());
+    }
+}
+
+#[test]
+fn d8_a_blob_that_the_source_does_not_have_is_named_with_its_registry() {
+    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
+    let missing = build.images()[1].blob_digests()[0].clone();
+    scene.other().fault(Fault::on("GET", &missing).always().answer(404, ""));
+    let said = scene.run("push @dst/app:v1").fails(1);
+    assert!(said.contains(&missing) && said.contains(&scene.other().host()), "{said}");
+    assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
+}
+
+#[test]
+fn d8_a_copy_that_was_killed_goes_on_where_it_was() {
+    let (scene, image) = many(8);
+    let blobs = image.blob_digests();
+    let (last, arrived) = blobs.split_last().expect("blobs");
+    scene.other().fault(Fault::on("GET", last).hang());
+    let mut child = spawn(&scene, "push @dst/app:v1");
+    wait_until(|| arrived.iter().all(|blob| scene.registry.has_blob("dst/app", blob)));
+    scene.other().script().wait_until_played();
+    child.kill().expect("a process to kill");
+    child.wait().expect("an end");
+    assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
+
+    scene.ok("push @dst/app:v1");
+    is_complete(&scene, [image.clone()]);
+    for blob in &blobs {
+        assert_eq!(sent(&scene, blob), 1, "{blob}: {:?}", scene.registry.log().lines());
+    }
+    for blob in arrived {
+        assert_eq!(scene.other().log().count(&format!("GET */blobs/{blob} *")), 1, "fetched once as well");
+    }
+}
+
+/// Waits for something that another process does. The limit only keeps a broken test from hanging.
+#[track_caller]
+fn wait_until(happened: impl Fn() -> bool) {
+    for _ in 0..6000 {
+        if happened() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not within a minute");
+}
+
+#[test]
+fn d8_debians_registry_gets_a_copy_of_everything() {
+    let Some(target) = DebianRegistry::available(true) else { return };
+    let (scene, build) = scene(Embedded::plain().basic("bob", "pw"), Embedded::plain().basic("bob", "pw"));
+    let (target, source) = (target.target(), scene.other().host());
+    scene.home.log_in_to(&[(&target.host, "tester", "secret"), (&source, "bob", "pw")]);
+    let list = format!("{}/dst/app:v1", target.host);
+    scene.ok(&format!("create {list} %src/app:1"));
+    scene.ok(&format!("push {list}"));
+    for leaf in build.leaves() {
+        let (_, bytes) = wire::get_manifest(target, "dst/app", &leaf.digest()).expect("the image");
+        assert_eq!(bytes, leaf.manifest());
+        for blob in leaf.blobs() {
+            let path = format!("/v2/dst/app/blobs/{}", digest(blob));
+            assert_eq!(wire::request(target, "GET", &path, &[], &[]).expect("an answer").body, *blob);
+        }
+    }
+    assert!(wire::get_manifest(target, "dst/app", "v1").is_some());
+}
