@@ -1,0 +1,110 @@
+//! `push --dry-run`: what would be sent, and nothing sent.
+
+use std::collections::BTreeSet;
+
+use crate::scene::Scene;
+use crate::support::build::Build;
+use crate::support::embedded::Embedded;
+use crate::support::sample::digest;
+use crate::support::sandbox::Ran;
+
+/// A list with images of its own repository, of another one, and of another registry.
+fn listed() -> Scene {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    Build::of(&["linux/s390x"]).put(scene.other(), "src/app", "1");
+    scene.create("t/app:v1", &["t/app:amd64"]);
+    scene.registry.put_image("more/app", "arm64", &crate::scene::arm64());
+    scene.ok("create --amend @t/app:v1 @more/app:arm64 %src/app:1");
+    scene.registry.log().clear();
+    scene.other().log().clear();
+    scene
+}
+
+/// `METHOD PATH` of the requests that a dry run has planned.
+fn planned(scene: &Scene, ran: &Ran) -> BTreeSet<String> {
+    let lines = ran.stderr.lines().filter(|line| line.starts_with("POST ") || line.starts_with("PUT "));
+    lines.map(|line| line.replace(&scene.registry.origin(), "")).collect()
+}
+
+#[track_caller]
+fn nothing_was_written(scene: &Scene) {
+    for registry in [&scene.registry, scene.other()] {
+        assert!(registry.log().writes().is_empty(), "{:?}", registry.log().lines());
+    }
+}
+
+#[test]
+fn a_dry_run_shows_exactly_the_bytes_and_the_digest_of_the_push() {
+    let scene = listed();
+    let before = scene.home.tree();
+    let ran = scene.run("push --dry-run --purge @t/app:v1");
+    nothing_was_written(&scene);
+    assert_eq!(scene.home.tree(), before, "--purge is ignored");
+    assert_eq!(ran.stderr.lines().next(), Some(format!("digest: {}", digest(ran.stdout.as_bytes())).as_str()));
+    let bytes = ran.ok();
+    scene.ok("push @t/app:v1");
+    let (_, list) = scene.registry.manifest("t/app", "v1").expect("the list");
+    assert_eq!(String::from_utf8(list).expect("UTF-8"), bytes);
+}
+
+#[test]
+fn a_dry_run_plans_the_requests_that_the_push_sends() {
+    let scene = Scene::new();
+    scene.create("dst/app:v1", &["t/app:amd64", "t/app:arm64"]);
+    let planned = planned(&scene, &scene.run("push --dry-run --tag b @dst/app:v1"));
+    scene.registry.log().clear();
+    scene.ok("push --tag b @dst/app:v1");
+    let sent = scene.registry.log().writes();
+    let sent: BTreeSet<String> = sent.iter().map(|line| line.trim_end_matches(" 201").to_owned()).collect();
+    assert_eq!(planned, sent);
+    assert_eq!(planned.len(), 4 + 2 + 2, "mounts, images, lists");
+}
+
+#[test]
+fn a_dry_run_plans_what_is_copied() {
+    let scene = listed();
+    let planned = planned(&scene, &scene.run("push --dry-run @t/app:v1"));
+    let of = |part: &str| planned.iter().filter(|line| line.contains(part)).count();
+    assert_eq!(of("PUT /v2/t/app/manifests/sha256:"), 3, "the image in the repository is not put: {planned:?}");
+    assert_eq!(of("PUT /v2/t/app/manifests/v1"), 1, "{planned:?}");
+    assert_eq!(of("from=more"), 2, "{planned:?}");
+}
+
+#[test]
+fn a_dry_run_writes_no_receipts() {
+    let scene = listed();
+    let [file, json] = ["digest", "json"].map(|name| scene.home.home().join(name));
+    let line = format!("push --dry-run --digestfile {} --metadata-file {}", file.display(), json.display());
+    scene.ok(&format!("{line} @t/app:v1"));
+    assert!(!file.exists() && !json.exists());
+}
+
+#[test]
+fn a_dry_run_of_create_and_push_leaves_nothing_anywhere() {
+    let scene = listed();
+    let before = scene.home.tree();
+    let ran = scene.run("create --push --dry-run @dst/app:v1 @t/app:amd64 %src/app:1");
+    assert!(ran.stderr.starts_with(&format!("digest: {}\n", digest(ran.stdout.as_bytes()))), "{ran:#?}");
+    ran.ok();
+    nothing_was_written(&scene);
+    assert_eq!(scene.home.tree(), before);
+}
+
+#[test]
+fn a_dry_run_warns_as_the_push_does() {
+    let scene = listed();
+    let new = crate::support::sample::Sample::oci_with_layers("linux/amd64", &["new"]);
+    scene.registry.put_image("t/app", "amd64", &new);
+    let warning = |ran: &Ran| ran.stderr.lines().find(|line| line.starts_with("warning:")).map(String::from);
+    let ran = scene.run("push --dry-run @t/app:v1");
+    let dry = warning(&ran);
+    assert!(dry.is_some(), "{ran:#?}");
+    ran.ok();
+    assert_eq!(warning(&scene.run("push @t/app:v1")), dry);
+}
+
+#[test]
+fn a_dry_run_of_a_list_that_does_not_exist_fails_as_the_push_does() {
+    let scene = listed();
+    assert_eq!(scene.run("push --dry-run @t/app:nope"), scene.run("push @t/app:nope"));
+}
