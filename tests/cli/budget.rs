@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::scene::Scene;
 use crate::support::acl::Acl;
+use crate::support::build::Build;
 use crate::support::certs;
 use crate::support::embedded::{Builder, Embedded};
 use crate::support::faults::Fault;
@@ -52,8 +53,9 @@ fn requests_that_do_not_depend_on_each_other_are_sent_together() {
         scene.registry.log().clear();
         scene.ok("push @dst/app:1");
         let blobs = images * (layers + 1);
-        let looks = images;
-        assert_eq!(scene.registry.log().entries().len(), 1 + looks + blobs + images + 1);
+        // Each image's tag is asked after beside the mounts, so that it costs no round trip.
+        assert_eq!(scene.registry.log().entries().len(), 1 + images + blobs + images + 1);
+        assert_eq!(scene.registry.log().count("HEAD /v2/src/*/manifests/1 200"), images);
         assert_eq!(
             scene.registry.log().depth(),
             4,
@@ -63,6 +65,58 @@ fn requests_that_do_not_depend_on_each_other_are_sent_together() {
         assert_eq!(tokens.requests().len(), 2);
         assert_eq!(scene.registry.log().connections(), 1);
     }
+}
+
+/// The same in one command: one token for everything, and nothing is asked for twice.
+#[test]
+fn create_and_push_have_one_token_and_one_connection() {
+    for (images, layers) in [(1, 1), (4, 8), (10, 8)] {
+        let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+        let identity = certs::private_ca();
+        let scene = scene(Embedded::plain().tls(&identity).bearer(&tokens), images, layers);
+        scene.ok(&create_line(images).replace("create", "create --push"));
+        let blobs = images * (layers + 1);
+        let log = scene.registry.log();
+        assert_eq!(log.entries().len(), 1 + 2 * images + blobs + images + 1, "{:?}", log.lines());
+        assert_eq!(log.depth(), 6, "challenge, manifests, configs, mounts, manifests, list: {:?}", log.lines());
+        assert_eq!(tokens.requests().len(), 1, "{:?}", tokens.requests());
+        assert_eq!(log.connections(), 1);
+    }
+}
+
+/// An index costs one round trip more than its images would: it has to be read first.
+#[test]
+fn the_images_of_indexes_are_fetched_together() {
+    let scene = scene(Embedded::plain(), 0, 0);
+    for (number, salt) in ["one", "two", "three"].iter().enumerate() {
+        let build = Build::salted(salt, &["linux/amd64", "linux/arm64", "linux/s390x"]);
+        build.put(&scene.registry, &format!("src/{number}"), "1");
+    }
+    scene.run(&create_line(3)).ok();
+    assert_eq!(scene.registry.log().entries().len(), 3 + 3 * 6, "{:?}", scene.registry.log().lines());
+    assert_eq!(scene.registry.log().depth(), 3, "the first request, indexes, manifests");
+}
+
+/// What is copied from another registry waits for nothing but its own download, and the list for all of it.
+#[test]
+fn copies_are_made_together() {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let layers: Vec<String> = (0..3).map(|layer| format!("layer {layer}")).collect();
+    for arch in ["amd64", "arm64"] {
+        let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+        let image = Sample::oci_with_layers(&format!("linux/{arch}"), &layers);
+        scene.other().put_image("src/app", arch, &image);
+    }
+    scene.ok("create @dst/app:1 %src/app:amd64 %src/app:arm64");
+    for registry in [&scene.registry, scene.other()] {
+        registry.log().clear();
+        registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(200)));
+    }
+    scene.ok("push @dst/app:1");
+    assert_eq!(scene.other().log().count("GET /v2/src/app/blobs/* 200"), 5, "{:?}", scene.other().log().lines());
+    assert!(scene.other().log().depth() <= 2, "{:?}", scene.other().log().lines());
+    // The first request, is it there, an upload, its end, the images, the list.
+    assert!(scene.registry.log().depth() <= 6, "{:?}", scene.registry.log().lines());
 }
 
 /// Without HTTP/2 each request at a time needs a connection; there are at most sixteen.

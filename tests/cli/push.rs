@@ -55,7 +55,11 @@ fn a_list_has_dockers_bytes() {
 fn images_in_the_lists_own_repository_are_not_sent_again() {
     let scene = Scene::with_list();
     scene.ok("push @t/app:v1");
-    scene.registry.log().assert_requests(&["PUT /v2/t/app/manifests/v1 201"]);
+    scene.registry.log().assert_requests(&[
+        "HEAD /v2/t/app/manifests/amd64 200",
+        "HEAD /v2/t/app/manifests/arm64 200",
+        "PUT /v2/t/app/manifests/v1 201",
+    ]);
 }
 
 #[test]
@@ -99,6 +103,7 @@ fn to_another_repository_every_blob_is_mounted_once_and_the_list_comes_last() {
     let mut expected: Vec<String> =
         blobs.iter().map(|blob| format!("POST /v2/dst/app/blobs/uploads/?*{}* 201", &blob[7..])).collect();
     let children = images.each_ref().map(Sample::digest);
+    expected.extend(["one", "two"].map(|tag| format!("HEAD /v2/src/app/manifests/{tag} 200")));
     expected.extend(children.iter().map(|d| format!("PUT /v2/dst/app/manifests/{d} 201")));
     expected.push("PUT /v2/dst/app/manifests/v1 201".to_owned());
     let log = scene.registry.log();
