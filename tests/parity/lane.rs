@@ -233,11 +233,14 @@ impl Place {
 
     /// Takes out what differs from run to run: the port and the temporary directory.
     fn plain(&self, bytes: &[u8]) -> String {
+        let other = seeds::other_name(&self.host);
         String::from_utf8_lossy(bytes)
             .replace(&*self.config().to_string_lossy(), "{CONFIG}")
             .replace(&*self.root.path().to_string_lossy(), "{ROOT}")
             .replace(&self.host, "{R}")
             .replace(&self.host.replace(':', "-"), "{S}")
+            .replace(&other, "{L}")
+            .replace(&other.replace(':', "-"), "{M}")
     }
 
     /// Everything below the configuration directory but mfst's own corner.

@@ -109,9 +109,21 @@ fn odd_annotations() -> Vec<(String, String)> {
     ]
 }
 
-/// Replaces what stands in braces: `{R}` the registry, `{S}` its name inside the store's file names, and images.
+/// Another name for the registry at an address, which makes it another registry.
+pub fn other_name(host: &str) -> String {
+    let (_, port) = host.split_once(':').expect("an address with a port");
+    format!("localhost:{port}")
+}
+
+/// Replaces what stands in braces: `{R}` the registry, `{S}` its name inside the store's file names, `{L}` and `{M}` the
+/// same for its other name, and images.
 pub fn expand(text: &str, host: &str, images: &Images) -> String {
-    expand_images(text, images).replace("{R}", host).replace("{S}", &host.replace(':', "-"))
+    let other = other_name(host);
+    expand_images(text, images)
+        .replace("{R}", host)
+        .replace("{S}", &host.replace(':', "-"))
+        .replace("{L}", &other)
+        .replace("{M}", &other.replace(':', "-"))
 }
 
 /// Replaces `{digest:NAME}`, `{hex:NAME}`, `{size:NAME}`, `{type:NAME}`, `{text:NAME}`, `{base64:NAME}`.
