@@ -124,7 +124,8 @@ fn d3_an_index_that_has_moved_gives_its_new_images_for_the_old_ones() {
     let list = scene.inspect("@t/multi:all");
     let mut expected: Vec<String> = new.leaves().chain([&arm64()]).map(Sample::digest).collect();
     let mut found = digests(&list);
-    (expected.sort(), found.sort_unstable());
+    expected.sort();
+    found.sort_unstable();
     assert_eq!(found, expected);
     let platform = json!({"architecture": "arm", "os": "linux", "variant": "v7"});
     assert_eq!(entry(&list, &new.images()[1].digest())["platform"], platform, "annotations survive by platform");

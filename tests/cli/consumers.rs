@@ -119,5 +119,5 @@ fn skopeo_copies_the_sources() {
     let Some(skopeo) = skopeo() else { return };
     let (scene, build) = (Scene::new(), Build::of(&["linux/amd64", "linux/arm64"]));
     build.put(&scene.registry, "src/app", "1");
-    is_whole(&scene, &skopeo, &scene.name("src/app:1"), &build.index(), &[build.clone()]);
+    is_whole(&scene, &skopeo, &scene.name("src/app:1"), &build.index(), std::slice::from_ref(&build));
 }

@@ -46,7 +46,8 @@ fn is_released(scene: &Scene, images: &[Sample]) {
     let mut expected: Vec<String> = images.iter().map(Sample::digest).collect();
     let list = scene.pushed("rel/app", "1.0");
     let mut found = digests(&list);
-    (expected.sort(), found.sort_unstable());
+    expected.sort();
+    found.sort_unstable();
     assert_eq!(found, expected);
     for image in images {
         let (_, bytes) = scene.registry.manifest("rel/app", &image.digest()).expect("the image");
@@ -73,7 +74,9 @@ fn d1_tags_that_buildx_made_an_index_of_are_released() {
     let builds = [("1.0-amd64", Build::of(&["linux/amd64"])), ("1.0-arm64", Build::of(&["linux/arm64"]))];
     let scene = || {
         let scene = Scene::new();
-        builds.iter().for_each(|(tag, build)| drop(build.put(&scene.registry, "rel/app", tag)));
+        for (tag, build) in &builds {
+            build.put(&scene.registry, "rel/app", tag);
+        }
         scene
     };
     docker_stops(&scene(), RELEASE, "is a manifest list");
