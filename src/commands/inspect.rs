@@ -42,8 +42,8 @@ pub enum Look {
 /// Why there is nothing to show.
 #[derive(Debug, Error)]
 enum InspectError {
-    #[error("no image for {wanted} in {list}; there are: {there}")]
-    NoSuchPlatform { wanted: PlatformSelector, list: Reference, there: String },
+    #[error("no image for {wanted}; there are: {there}")]
+    NoSuchPlatform { wanted: PlatformSelector, there: String },
     #[error("the bytes of {0} have not been kept; `mfst create --amend` fetches them")]
     NoBytes(Reference),
 }
@@ -58,7 +58,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     // A local list that cannot be read is passed over, as docker does.
     if let Ok(images) = app.store.list(&reference) {
         let Some(wanted) = &options.platform else { return app.print(show_list(&images, options.look)?) };
-        let image = choose(&images, |image| &image.descriptor, wanted, &reference)?;
+        let image = choose(&images, |image| &image.descriptor, wanted)?;
         return app.print(show_image(image, options.look)?);
     }
     let registry = app.registry(options.insecure);
@@ -80,10 +80,21 @@ async fn descend(
     mut fetched: Fetched,
     wanted: &PlatformSelector,
 ) -> anyhow::Result<(Reference, Fetched)> {
+    let mut is_inside = false;
     // More levels than anyone has lists in lists.
     for _ in 0..8 {
-        let Document::Index(index) = parse(&fetched.content_type, &fetched.bytes)? else { break };
-        let entry = choose(&index.manifests, |entry| entry, wanted, &reference)?;
+        let index = match parse(&fetched.content_type, &fetched.bytes)? {
+            Document::Index(index) => index,
+            // What a list says about an image counts more than what the image does.
+            Document::Image(_) if is_inside => break,
+            Document::Image(image) => {
+                let image = resolve::image(registry, &reference, fetched.clone(), image).await?;
+                choose(&[image], |image| &image.descriptor, wanted)?;
+                break;
+            }
+        };
+        is_inside = true;
+        let entry = choose(&index.manifests, |entry| entry, wanted)?;
         let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {reference}"))?;
         fetched = registry.manifest(&reference.at_digest(digest.clone())).await?;
         reference = reference.with_digest(digest);
@@ -96,12 +107,12 @@ fn choose<'a, T>(
     entries: &'a [T],
     descriptor: impl Fn(&T) -> &Descriptor,
     wanted: &PlatformSelector,
-    list: &Reference,
 ) -> Result<&'a T, InspectError> {
     let platform = |entry: &T| descriptor(entry).platform.clone().unwrap_or_default();
     entries.iter().find(|entry| wanted.matches(&platform(entry))).ok_or_else(|| {
-        let there = entries.iter().map(|entry| platform(entry).to_string()).collect::<Vec<_>>().join(", ");
-        InspectError::NoSuchPlatform { wanted: wanted.clone(), list: list.clone(), there }
+        let images = entries.iter().filter(|entry| !descriptor(entry).is_attestation());
+        let there = images.map(|entry| platform(entry).to_string()).collect::<Vec<_>>().join(", ");
+        InspectError::NoSuchPlatform { wanted: wanted.clone(), there }
     })
 }
 

@@ -35,7 +35,7 @@ const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
 /// How much of any other answer is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// How many blobs are copied at a time: they share the line.
-const COPIES: usize = 4;
+const COPIES: usize = 8;
 /// How often a redirect is followed.
 const REDIRECT_LIMIT: usize = 10;
 
@@ -132,6 +132,12 @@ impl Registry {
         for (host, scopes) in hosts.into_values() {
             host.foresee(scopes);
         }
+    }
+
+    /// Where the registry of a reference is, as far as that is known before it has been asked.
+    #[must_use]
+    pub fn address(&self, reference: &Reference) -> String {
+        format!("https://{}", self.host(reference).endpoint().host())
     }
 
     /// Fetches a manifest: by tag where the reference has one, and then it must have the reference's digest.

@@ -22,10 +22,10 @@ pub enum ResolveError {
     #[error("{0} is an empty manifest list")]
     Empty(Reference),
     /// A list of lists of lists.
-    #[error("{0} is a manifest list with more than {max} levels of lists in it", max = flatten::MAX_DEPTH)]
+    #[error("{0} has more than {max} levels of manifest lists in it", max = flatten::MAX_DEPTH)]
     TooDeep(Reference),
     /// More than anyone means to put into a list.
-    #[error("{0} is a manifest list with more than {max} images, or with too large ones", max = flatten::MAX_ENTRIES)]
+    #[error("{0} has more than {max} entries, or too large ones", max = flatten::MAX_ENTRIES)]
     TooMany(Reference),
     /// The manifest names its config in a way that cannot be fetched.
     #[error("invalid digest format")]

@@ -12,7 +12,7 @@ use super::doubt;
 use crate::app::App;
 use crate::digest::Digest;
 use crate::manifest::{ImageManifest, ListError, Payload};
-use crate::reference::{Reference, ReferenceError};
+use crate::reference::Reference;
 use crate::registry::{Registry, Scope};
 use crate::result_file::ResultFile;
 use std::path::PathBuf;
@@ -66,6 +66,8 @@ pub(super) enum Sources {
 enum PushError {
     #[error("{0} not found")]
     Empty(Reference),
+    #[error("{0} names a digest; a list is pushed under a tag")]
+    NoTag(Reference),
 }
 
 /// Pushes the list, and then removes it if that is wanted.
@@ -94,6 +96,8 @@ pub(super) async fn publish(
     delivery: &Delivery,
     sources: Sources,
 ) -> anyhow::Result<()> {
+    // The order of the list's entries.
+    images.sort_by_key(|image| image.descriptor.is_attestation());
     // What can be found out here is found out before anything is asked of a registry.
     PushPlan::check(&images)?;
     let files = delivery.prepare_files()?;
@@ -106,12 +110,14 @@ pub(super) async fn publish(
     if is_verified {
         freshness::verify(registry, &images).await?;
     }
-    if delivery.dry_run {
-        app.log.as_docker(format_args!("digest: {}\n{}", plan.list.digest(), plan.to_string().trim_end()));
-        return app.print(&plan.list.bytes);
-    }
     let is_watched = sources == Sources::Stored && !is_verified;
     let watched = freshness::watch(app, registry, if is_watched { &images } else { &[] });
+    if delivery.dry_run {
+        let requests = plan.requests(|reference| registry.address(reference)).join("\n");
+        app.log.as_docker(format_args!("digest: {}\n{requests}", plan.list.digest()));
+        watched.await;
+        return app.print(&plan.list.bytes);
+    }
     let delivered = deliver::deliver(app, registry, &plan, &images, !delivery.quiet);
     let outcomes = freshness::beside(watched, delivered).await?;
     let receipt = Receipt::new(&plan, &images, &outcomes);
@@ -155,11 +161,14 @@ async fn fetch_bytes(registry: &Registry, image: &mut ImageManifest) -> anyhow::
 
 impl Delivery {
     /// All names that the list will have, the first of which is its own.
-    pub(super) fn targets(&self, list: &Reference) -> Result<Vec<Reference>, ReferenceError> {
+    pub(super) fn targets(&self, list: &Reference) -> anyhow::Result<Vec<Reference>> {
         let mut targets = vec![list.clone()];
         for tag in &self.tags {
             let is_tag = !tag.contains(['/', ':', '@']);
             let target = Reference::parse(&if is_tag { format!("{}:{tag}", list.name()) } else { tag.clone() })?;
+            if target.digest().is_some() {
+                return Err(PushError::NoTag(target).into());
+            }
             if !targets.contains(&target) {
                 targets.push(target);
             }

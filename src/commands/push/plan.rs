@@ -6,7 +6,6 @@ use crate::reference::Reference;
 use bytes::Bytes;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use thiserror::Error;
 
 /// Why a list cannot be pushed as it is, in docker's words.
@@ -111,6 +110,38 @@ impl PushPlan {
         }
         Ok(Self { targets: targets.to_vec(), repositories, list })
     }
+
+    /// The requests that will be sent; what a registry has already or will not mount may change them. `address` tells
+    /// where the registry of a reference is.
+    pub(super) fn requests(&self, address: impl Fn(&Reference) -> String) -> Vec<String> {
+        let base = |reference: &Reference| format!("{}/v2/{}", address(reference), reference.path());
+        let mut requests = Vec::new();
+        for RepositoryPlan { repository, blobs, .. } in &self.repositories {
+            let uploads = format!("{}/blobs/uploads/", base(repository));
+            for PlannedBlob { digest, source, is_near, is_foreign, .. } in blobs {
+                let from = source.path().replace('/', "%2F");
+                match (is_near, is_foreign) {
+                    (true, _) => requests.push(format!("POST {uploads}?mount={digest}&from={from}")),
+                    (false, true) => {}
+                    (false, false) => requests.extend([
+                        format!("GET {}/blobs/{digest}", base(source)),
+                        format!("POST {uploads}"),
+                        format!("PUT {uploads}...?digest={digest}"),
+                    ]),
+                }
+            }
+        }
+        let children = self.repositories.iter().flat_map(|repository| &repository.children);
+        let children = children.filter(|child| !child.is_repeated).map(|child| &child.reference);
+        let manifests = children.chain(&self.targets);
+        // A list without a tag is put under its digest.
+        let digest = self.list.digest();
+        requests.extend(manifests.map(|manifest| {
+            let name = manifest.tag().or(manifest.digest().map(Digest::as_str)).unwrap_or(digest.as_str());
+            format!("PUT {}/manifests/{name}", base(manifest))
+        }));
+        requests
+    }
 }
 
 impl RepositoryPlan {
@@ -182,30 +213,6 @@ pub(super) fn lacks_bytes(targets: &[Reference], image: &ImageManifest) -> bool 
     let right = |bytes: Vec<u8>| Digest::of(&bytes).as_str() == image.descriptor.digest;
     let is_elsewhere = targets.iter().any(|target| target.name() != image.reference.name());
     is_elsewhere && image.raw.is_empty() && !image.bytes().is_some_and(right)
-}
-
-/// The requests that a push will send, one a line; what a registry has already or will not mount may change them.
-impl fmt::Display for PushPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for RepositoryPlan { repository, blobs, .. } in &self.repositories {
-            let uploads = format!("{}/v2/{}/blobs/uploads/", repository.domain(), repository.path());
-            for PlannedBlob { digest, source, .. } in blobs.iter().filter(|blob| blob.is_near) {
-                writeln!(f, "POST {uploads}?mount={digest}&from={}", source.path())?;
-            }
-            for PlannedBlob { digest, source, .. } in blobs.iter().filter(|blob| !blob.is_near && !blob.is_foreign) {
-                writeln!(f, "GET {}/v2/{}/blobs/{digest}", source.domain(), source.path())?;
-                writeln!(f, "PUT {uploads}...?digest={digest}")?;
-            }
-        }
-        let children = self.repositories.iter().flat_map(|repository| &repository.children);
-        let children = children.filter(|child| !child.is_repeated).map(|child| &child.reference);
-        for manifest in children.chain(&self.targets) {
-            let name = manifest.tag_or_digest();
-            let name = if manifest.tag().is_none() && manifest.digest().is_none() { "latest" } else { name };
-            writeln!(f, "PUT {}/v2/{}/manifests/{name}", manifest.domain(), manifest.path())?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -290,6 +297,7 @@ mod tests {
         let plan = PushPlan::new(&targets, &[image("h.io/a:x", "linux", &["c"])]).unwrap();
         let children: Vec<_> = plan.repositories.iter().map(|it| (it.repository.path(), it.children.len())).collect();
         assert_eq!(children, [("a", 0), ("b", 1)]);
-        assert_eq!(plan.to_string().lines().filter(|line| line.starts_with("PUT")).count(), 4);
+        let requests = plan.requests(|reference| reference.domain().to_owned());
+        assert_eq!(requests.iter().filter(|line| line.starts_with("PUT")).count(), 4, "{requests:?}");
     }
 }
