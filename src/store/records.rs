@@ -100,7 +100,7 @@ impl Records {
         entries: impl IntoIterator<Item = &'a ImageManifest>,
         outdated: impl IntoIterator<Item = &'a ImageManifest>,
     ) -> Result<(), StoreError> {
-        let failed = |error| StoreError::io("keep the record of", staged, error);
+        let failed = |error| StoreError::io("write to", &self.directory, error);
         let origin = |image: &ImageManifest| {
             let (entry, digest) = (image.reference.to_string(), image.descriptor.digest.clone());
             Some(EntryOrigin { entry, digest, origin: image.origin.clone()? })

@@ -51,6 +51,17 @@ impl Transaction {
         stays: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let done = self.stage_and_commit(directory, files, before_commit);
+        self.tidy();
+        done
+    }
+
+    fn stage_and_commit(
+        &self,
+        directory: &Path,
+        files: &[(String, Vec<u8>)],
+        before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         make_directories(&self.staging)?;
         for (name, content) in files {
             let path = self.staging.join(name);
@@ -80,7 +91,7 @@ impl Transaction {
                 self.take_place(directory, files, &go)?;
             }
         }
-        self.clear()
+        Ok(())
     }
 
     /// Adds the files that stay to what is staged.
@@ -112,10 +123,17 @@ impl Transaction {
     /// Removes a directory, or whatever stands in its place.
     pub(super) fn remove(&self, directory: &Path) -> Result<(), StoreError> {
         fs::rename(directory, &self.staging).map_err(|error| StoreError::io("remove", directory, error))?;
-        self.clear()
+        self.tidy();
+        Ok(())
     }
 
-    /// Removes what this change, or a process that died in the middle of one, has left.
+    /// Removes what this change has left. It is done, or has failed for a better reason, so what cannot be removed is left
+    /// to the next change.
+    fn tidy(&self) {
+        let _ = self.clear();
+    }
+
+    /// Removes what a change has left, be it one whose process died in the middle.
     fn clear(&self) -> Result<(), StoreError> {
         let removed = match fs::symlink_metadata(&self.staging) {
             Ok(found) if found.is_dir() => fs::remove_dir_all(&self.staging),

@@ -31,6 +31,7 @@ pub mod sandbox;
 pub mod scene;
 pub mod server;
 pub mod storage;
+pub mod strace;
 pub mod token;
 pub mod tools;
 pub mod wire;
