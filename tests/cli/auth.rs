@@ -6,9 +6,8 @@ use crate::scene::Scene;
 use crate::support::acl::Acl;
 use crate::support::embedded::Embedded;
 use crate::support::sandbox::Ran;
+use crate::support::secrets::PASSWORD;
 use crate::support::token::{TokenRequest, TokenServer};
-
-const PASSWORD: &str = "se:cr$t";
 
 /// Create, annotate, push to another repository and inspect what was pushed.
 #[track_caller]

@@ -6,6 +6,7 @@ use crate::scene::Scene;
 use crate::support::acl::Acl;
 use crate::support::certs::{self, Identity};
 use crate::support::embedded::Embedded;
+use crate::support::secrets::PASSWORD;
 use crate::support::token::TokenServer;
 
 /// Every command that talks to a registry, with this flag.
@@ -95,10 +96,10 @@ fn over_tls_http1_is_spoken_where_the_registry_knows_no_other() {
 #[test]
 fn tokens_are_fetched_over_tls_too() {
     let identity = certs::private_ca();
-    let acl = Acl::default().user("alice", "secret", &[("*", "pull,push")]);
+    let acl = Acl::default().user("alice", PASSWORD, &[("*", "pull,push")]);
     let tokens = TokenServer::plain(acl).tls(&identity).start();
     let scene = Scene::with(Embedded::plain().tls(&identity).bearer(&tokens));
-    scene.home.log_in(&scene.registry.host(), "alice", "secret");
+    scene.home.log_in(&scene.registry.host(), "alice", PASSWORD);
     round_trip(&scene, &scene.registry.host(), "");
     assert!(tokens.realm().starts_with("https://"));
     assert!(!tokens.requests().is_empty());

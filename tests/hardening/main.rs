@@ -18,3 +18,4 @@ mod crash;
 mod disks;
 mod obstacles;
 mod operations;
+mod requests;

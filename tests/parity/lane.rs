@@ -15,6 +15,7 @@ use crate::scenario::{Given, Scenario, Step, Tool};
 use crate::seeds::{self, Images};
 use crate::support::debian::Registry;
 use crate::support::images::digest;
+use crate::support::secrets;
 use crate::support::wire;
 
 /// One file of the store, or a directory (which has no text).
@@ -228,7 +229,10 @@ impl Place {
             thread::sleep(Duration::from_millis(1));
         };
         let read = |path: &Path| self.plain(&fs::read(path).expect("read what a command printed"));
-        Done { exit: status.code().unwrap_or(-1), stdout: read(&out), stderr: read(&err), store: None }
+        let (stdout, stderr) = (read(&out), read(&err));
+        secrets::assert_none(&stdout, "standard output");
+        secrets::assert_none(&stderr, "standard error");
+        Done { exit: status.code().unwrap_or(-1), stdout, stderr, store: None }
     }
 
     /// Takes out what differs from run to run: the port and the temporary directory.

@@ -6,20 +6,10 @@ use crate::support::embedded::Embedded;
 use crate::support::sandbox::Ran;
 use crate::support::token::{TokenRequest, TokenServer};
 
-/// The password of every account.
-pub const PASSWORD: &str = "se:cr$t";
+pub use crate::support::secrets::PASSWORD;
 
-/// What must never be seen, in any output.
-const SECRETS: [&str; 8] = [
-    PASSWORD,
-    "c2U6Y3IkdA",
-    "wrong-password",
-    "opaque-test-token",
-    "identity-secret",
-    "Basic ",
-    "Bearer ey",
-    "a%2Fb%2Bc",
-];
+/// What secrets come behind. That the secrets themselves are not seen is checked at every run.
+const SIGNS: [&str; 3] = ["Basic ", "Bearer ey", "Bearer op"];
 
 /// alice may write `demo/*` and read `t/*`, bob may only read `t/*`, everyone
 /// may read `public/*`.
@@ -53,7 +43,7 @@ pub fn listed(scene: &Scene) {
 #[track_caller]
 pub fn leaks_nothing(ran: &Ran) {
     let said = format!("{}{}", ran.stdout, ran.stderr);
-    for secret in SECRETS {
+    for secret in SIGNS {
         assert!(!said.contains(secret), "{secret:?} in {said}");
     }
 }

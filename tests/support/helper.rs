@@ -31,7 +31,7 @@ pub fn install(home: &mut Sandbox, name: &str, body: &str) {
     fs::create_dir_all(&directory).expect("a directory for helpers");
     let calls = home.home().join(format!("{name}.calls"));
     let script =
-        format!("#!/bin/sh\nhost=$(cat)\nprintf '%s %s\\n' \"$1\" \"$host\" >>'{}'\n{body}\n", calls.display());
+        format!("#!/bin/sh\nhost=$(cat)\nprintf '%s %s\\n' \"$*\" \"$host\" >>'{}'\n{body}\n", calls.display());
     let path = directory.join(format!("docker-credential-{name}"));
     // Another process writes the file: while one of ours has it open for
     // writing, a test beside this one may fork, and then it cannot be run.

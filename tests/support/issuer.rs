@@ -128,7 +128,7 @@ impl Issuer {
         let number = tokens.len() + 1;
         let name = match &self.manners.signer {
             Some(signer) => signer.sign(&access, self.manners.lifetime),
-            None => format!("opaque-test-token-{number}"),
+            None => format!("{}-{number}", super::secrets::TOKEN),
         };
         let dies = Instant::now() + self.manners.lifetime;
         let uses = self.manners.first_token_uses.filter(|_| number == 1);

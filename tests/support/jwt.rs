@@ -50,6 +50,7 @@ impl Signer {
             "iss": Self::ISSUER,
             "aud": TokenServer::SERVICE,
             "sub": "",
+            "jti": super::secrets::TOKEN,
             "nbf": now,
             "exp": now + lifetime.as_secs(),
             "access": access.iter().map(entry).collect::<Vec<_>>(),

@@ -29,6 +29,7 @@ pub mod route;
 pub mod sample;
 pub mod sandbox;
 pub mod scene;
+pub mod secrets;
 pub mod server;
 pub mod storage;
 pub mod strace;

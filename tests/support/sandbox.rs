@@ -13,6 +13,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::sample::digest;
+use super::secrets;
 
 /// A temporary home with docker's configuration directory in it.
 #[derive(Debug)]
@@ -126,6 +127,28 @@ impl Sandbox {
     }
 }
 
+impl Drop for Sandbox {
+    /// Whatever has been run here, no secret is in the store, and none was in
+    /// the arguments of a helper.
+    fn drop(&mut self) {
+        let Ok(files) = fs::read_dir(self.home()) else { return };
+        let calls =
+            files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|it| it == "calls"));
+        for path in calls.chain(every_file(&self.store())) {
+            let content = fs::read(&path).unwrap_or_default();
+            let text = format!("{}\n{}", path.display(), String::from_utf8_lossy(&content));
+            secrets::assert_none(&text, "the sandbox");
+        }
+    }
+}
+
+/// Every file below a directory, whoever it belongs to; links are not followed.
+fn every_file(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() && !path.is_symlink() { every_file(&path) } else { vec![path] }).collect()
+}
+
 /// The name docker gives a reference in the store.
 pub fn file_name(reference: &str) -> String {
     reference.replace(':', "-").replace('/', "_")
@@ -183,9 +206,13 @@ impl Ran {
 }
 
 impl From<Output> for Ran {
+    /// What was said, in which there must be no secret.
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 output");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let ran = Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        secrets::assert_none(&ran.stdout, "standard output");
+        secrets::assert_none(&ran.stderr, "standard error");
+        ran
     }
 }
 
