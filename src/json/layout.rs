@@ -2,11 +2,17 @@
 
 use super::scan::{Class, Scanner, SyntaxError};
 
+/// How many times longer a text may get by being laid out, and how many bytes longer in any case. Manifests get twice as
+/// long; a text that is all nesting would get ten thousand times as long.
+const GROWTH: usize = 16;
+const ROOM: usize = 1024 * 1024;
+
 /// Lays the text out over several lines, `indent` per level, as Go's `json.Indent` does: every token keeps its
 /// bytes, leading white space goes, trailing white space stays.
 pub fn indent(json: &[u8], indent: &str) -> Result<Vec<u8>, SyntaxError> {
     let mut scanner = Scanner::new();
     let mut out = Vec::with_capacity(json.len() * 2);
+    let limit = json.len().saturating_mul(GROWTH).saturating_add(ROOM);
     let mut depth = 0;
     // An opening bracket is followed by a new line only if something stands before its closing one.
     let mut just_opened = false;
@@ -14,6 +20,9 @@ pub fn indent(json: &[u8], indent: &str) -> Result<Vec<u8>, SyntaxError> {
         let class = scanner.step(byte)?;
         if class == Class::Space {
             continue;
+        }
+        if out.len() > limit {
+            return Err(SyntaxError::TooLong(limit));
         }
         let closes = class == Class::Punctuation && matches!(byte, b'}' | b']');
         if just_opened && !closes {
@@ -131,6 +140,14 @@ mod tests {
             assert_eq!(message(json), expected, "{json:?}");
         }
         assert_eq!(message(&"[".repeat(10_001)), "exceeded max depth");
+    }
+
+    #[test]
+    fn a_text_that_is_all_nesting_does_not_get_out_of_hand() {
+        let nested = |depth: usize| format!("{}{}{}", "[".repeat(depth), "1,".repeat(100_000) + "1", "]".repeat(depth));
+        assert!(indent(nested(12).as_bytes(), "\t").is_ok());
+        assert!(matches!(indent(nested(9_000).as_bytes(), "\t"), Err(SyntaxError::TooLong(_))));
+        assert_eq!(compact(nested(9_000).as_bytes()).unwrap(), nested(9_000).as_bytes());
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

@@ -32,6 +32,9 @@ pub enum SyntaxError {
     /// More than ten thousand levels of nesting.
     #[error("exceeded max depth")]
     TooDeep,
+    /// Laid out over several lines, the text would be many times as long.
+    #[error("nested so deeply that it would take more than {0} bytes to show")]
+    TooLong(usize),
 }
 
 fn quoted(byte: u8) -> String {

@@ -14,8 +14,14 @@ mod support;
 
 use support::scene;
 
+// The private modules that `properties` compiles in name these through `crate`.
+use mfst::{digest, json, manifest, reference, secret, transport};
+#[path = "../../fuzz/silence.rs"]
+mod log;
+
 mod crash;
 mod disks;
 mod obstacles;
 mod operations;
+mod properties;
 mod requests;
