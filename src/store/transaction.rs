@@ -51,7 +51,7 @@ impl Transaction {
         stays: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let done = self.stage_and_commit(directory, files, before_commit);
+        let done = self.stage_and_commit(directory, files, stays, before_commit);
         self.tidy();
         done
     }
@@ -60,6 +60,7 @@ impl Transaction {
         &self,
         directory: &Path,
         files: &[(String, Vec<u8>)],
+        stays: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         make_directories(&self.staging)?;
@@ -70,8 +71,7 @@ impl Transaction {
         }
         if fs::symlink_metadata(directory).is_err() {
             before_commit(&self.staging)?;
-            fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error))?;
-            return self.clear();
+            return fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error));
         }
         let written: HashSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let others = others(directory, &written)?;

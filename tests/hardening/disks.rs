@@ -52,7 +52,7 @@ fn hindered(operation: Operation) {
             _ => panic!("{story}"),
         }
         if ran.code == Some(0) {
-            done += 1
+            done += 1;
         } else {
             refused += 1
         }

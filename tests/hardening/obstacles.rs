@@ -53,7 +53,7 @@ fn a_directory_where_the_lock_should_be() {
 
 #[test]
 fn a_file_where_the_names_should_be() {
-    blocked(".mfst/names", file, &[CREATE]);
+    blocked(".mfst/lists", file, &[CREATE]);
 }
 
 #[test]

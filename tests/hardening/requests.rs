@@ -167,7 +167,7 @@ fn across() -> World {
     let registry = Embedded::plain().start();
     let (home, domain) = (Sandbox::new(), registry.host());
     let images = ["t/app:amd64", "t/app:arm64"].map(|image| source.image(image)).to_vec();
-    World { scene: scene::Scene { registry, home, domain }, tokens: None, source: Some(source), images }
+    World { scene: scene::Scene { registry, home, domain, other: None }, tokens: None, source: Some(source), images }
 }
 
 #[test]

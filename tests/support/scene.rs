@@ -16,7 +16,7 @@ pub struct Scene {
     /// What the registry is called; its address unless set.
     pub domain: String,
     /// A second registry, empty at first.
-    other: Option<Embedded>,
+    pub other: Option<Embedded>,
 }
 
 impl Scene {

@@ -34,7 +34,7 @@ fn forms(word: &str) -> Vec<String> {
             format!("%{byte:02X}")
         }
     };
-    let hex = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(word);
     let mut forms = vec![word.to_owned(), word.bytes().map(percent).collect(), hex];
     forms.extend((0..3).map(|before| {
         let encoded = BASE64.encode(format!("{}{word}", " ".repeat(before)));
