@@ -2,6 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::log::Log;
+use crate::progress::{Progress, undisturbed};
 use crate::registry::{Registry, Settings};
 use crate::store::Store;
 use crate::transport::Patience;
@@ -56,6 +57,12 @@ impl App {
         Ok(runtime.context("cannot start the network runtime")?.block_on(work))
     }
 
+    /// What is under way is shown unless the user wants to hear nothing, or everything.
+    #[must_use]
+    pub fn progress(&self, is_quiet: bool) -> Progress {
+        Progress::new(!is_quiet && !self.log.debug)
+    }
+
     /// Writes to stdout.
     pub fn print(&self, text: impl AsRef<[u8]>) -> anyhow::Result<()> {
         print(text)
@@ -65,7 +72,7 @@ impl App {
 /// Writes to stdout; what registries sent need not be UTF-8. A reader that has gone away has seen what it wanted.
 pub fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+    match undisturbed(|| out.write_all(text.as_ref()).and_then(|()| out.flush())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
         _ => Ok(()),
     }

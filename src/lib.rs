@@ -6,12 +6,14 @@
 //! | [`commands`] | one file for each command | everything below, through [`app`] |
 //! | [`app`] | configuration, store, output, a registry client on demand | `config`, `store`, `registry` |
 //! | [`failure`] | tells errors, picks the exit code | error types, `log` |
-//! | [`resolve`] | references to images | `registry`, `manifest` |
+//! | [`resolve`] | references to images | `registry`, `manifest`, `progress` |
 //! | [`registry`] | the registry client | `transport`, `config` (logins), `manifest` |
 //! | [`transport`] | HTTP and TLS | `config` (certificate files) |
 //! | [`store`] | local manifest lists | `manifest`, `reference` |
 //! | [`config`] | `config.json`, logins, certificate files | `json`, `reference` |
 //! | [`manifest`] | manifests, descriptors, list bytes | `json`, `digest`, `reference` |
+//! | [`progress`] | what is under way, on a terminal | nothing of ours |
+//! | [`result_file`] | files that a user wants results in | nothing of ours |
 //! | [`reference`], [`digest`], [`json`], [`secret`], [`log`] | the words the others speak in | hardly anything |
 //!
 //! `tests/architecture.rs` holds the modules to this table.
@@ -25,6 +27,7 @@ pub mod failure;
 pub mod json;
 pub mod log;
 pub mod manifest;
+pub mod progress;
 pub mod reference;
 pub mod registry;
 pub mod resolve;

@@ -1,5 +1,6 @@
 //! Lines on stderr that are not errors.
 
+use crate::progress::undisturbed;
 use std::fmt::Display;
 use std::io::Write as _;
 
@@ -36,7 +37,7 @@ impl Log {
     /// A closed stderr is no reason to stop.
     fn write(prefix: &str, message: impl Display) {
         let text = printable(&format!("{prefix}{message}\n"));
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        let _ = undisturbed(|| std::io::stderr().lock().write_all(text.as_bytes()));
     }
 }
 

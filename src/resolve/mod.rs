@@ -7,6 +7,7 @@ pub use selection::{NothingLeft, Selection};
 
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document, Image, ImageManifest, Index, Origin, Platform, parse};
+use crate::progress::Progress;
 use crate::reference::Reference;
 use crate::registry::{Fetched, Registry, RegistryError};
 use anyhow::Context as _;
@@ -43,11 +44,18 @@ pub struct Resolved {
 
 /// Fetches the images that are wanted of these references, several at a time. The result is in the order of the
 /// references, and so is the error: the one of the first reference that cannot be had.
-pub async fn images(registry: &Registry, references: &[Reference], selection: &Selection) -> anyhow::Result<Resolved> {
+pub async fn images(
+    registry: &Registry,
+    references: &[Reference],
+    selection: &Selection,
+    progress: Progress,
+) -> anyhow::Result<Resolved> {
+    let step = progress.parts("resolving images:", references.len());
     let sources = references.iter().map(|reference| source(registry, reference, selection));
     let mut sources = pin!(stream::iter(sources).buffered(registry.in_hand()));
     let mut all = Resolved::default();
     while let Some(source) = sources.try_next().await? {
+        step.advance(1);
         all.images.extend(source.images);
         all.passed_over.extend(source.passed_over);
     }

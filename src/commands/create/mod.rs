@@ -97,7 +97,7 @@ async fn fetch(
     is_all: bool,
 ) -> anyhow::Result<Vec<ImageManifest>> {
     registry.foresee(references.iter().map(|reference| (reference, Scope::pull(reference.path()))));
-    let resolved = resolve::images(registry, references, &options.selection).await?;
+    let resolved = resolve::images(registry, references, &options.selection, app.progress(options.quiet)).await?;
     if !is_all {
         return Ok(Vec::new());
     }

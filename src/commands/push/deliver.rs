@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::digest::Digest;
 use crate::failure::Advised;
 use crate::manifest::ImageManifest;
+use crate::progress::{Progress, Step};
 use crate::reference::Reference;
 use crate::registry::{BlobCopy, Copied, Mount, Registry, RegistryError};
 use anyhow::Context as _;
@@ -49,19 +50,17 @@ pub(super) async fn deliver(
     registry: &Registry,
     plan: &PushPlan,
     images: &[ImageManifest],
-    announces: bool,
+    is_quiet: bool,
 ) -> anyhow::Result<Outcomes> {
     // How many are under way at a time is the transport's affair.
-    let blobs =
-        plan.repositories.iter().flat_map(|it| it.blobs.iter().map(|blob| bring(registry, &it.repository, blob)));
-    let brought: Vec<Outcome> = stream::iter(blobs).buffered(registry.in_hand()).try_collect().await?;
+    let brought = bring_all(registry, plan, app.progress(is_quiet)).await?;
     let children = plan.repositories.iter().flat_map(|repository| &repository.children);
     let children = children.map(|child| put(registry, child));
     let mut children = pin!(stream::iter(children).buffered(registry.in_hand()));
     // That nothing can be told is no reason to leave a push half done.
     let mut told = Ok(());
     while let Some((reference, digest)) = children.try_next().await? {
-        if announces {
+        if !is_quiet {
             told = told.and_then(|()| app.print(format!("Pushed ref {reference} with digest: {digest}\n")));
         }
     }
@@ -71,8 +70,17 @@ pub(super) async fn deliver(
     Ok(planned.zip(brought).collect())
 }
 
+async fn bring_all(registry: &Registry, plan: &PushPlan, progress: Progress) -> anyhow::Result<Vec<Outcome>> {
+    let blobs = || plan.repositories.iter().flat_map(|it| it.blobs.iter().map(|blob| (&it.repository, blob)));
+    let ready = progress.parts("blobs ready:", blobs().count());
+    let copied = progress.bytes("copied:");
+    let bringing = blobs().map(|(target, blob)| bring(registry, target, blob, &copied));
+    let brought = stream::iter(bringing).buffered(registry.in_hand()).inspect_ok(|_| ready.advance(1));
+    brought.try_collect().await
+}
+
 /// Mounts a blob or, where that cannot be, copies it.
-async fn bring(registry: &Registry, target: &Reference, blob: &PlannedBlob) -> anyhow::Result<Outcome> {
+async fn bring(registry: &Registry, target: &Reference, blob: &PlannedBlob, copied: &Step) -> anyhow::Result<Outcome> {
     let name = || format!("{}@{}", blob.source.path(), blob.digest);
     let failed = || format!("failed to mount blob {} to {target}", name());
     let mut declined = None;
@@ -87,7 +95,9 @@ async fn bring(registry: &Registry, target: &Reference, blob: &PlannedBlob) -> a
     }
     let refusal = declined.as_mut().and_then(|declined| declined.refusal.take());
     let PlannedBlob { digest, size, source, .. } = blob;
-    match (registry.copy_blob(BlobCopy { digest, size: *size, source, target }, declined, |_| ()).await, refusal) {
+    copied.expect(size.unwrap_or_default());
+    let copy = BlobCopy { digest, size: *size, source, target };
+    match (registry.copy_blob(copy, declined, copied.counter()).await, refusal) {
         (Ok(Copied::Present), _) => Ok(Outcome::Present),
         (Ok(Copied::Sent(bytes)), _) => Ok(Outcome::Copied(bytes)),
         (Err(RegistryError::BlobUnknown { .. }), None) if blob.may_be_absent => Ok(Outcome::Absent),

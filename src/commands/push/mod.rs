@@ -118,7 +118,7 @@ pub(super) async fn publish(
         watched.await;
         return app.print(&plan.list.bytes);
     }
-    let delivered = deliver::deliver(app, registry, &plan, &images, !delivery.quiet);
+    let delivered = deliver::deliver(app, registry, &plan, &images, delivery.quiet);
     let outcomes = freshness::beside(watched, delivered).await?;
     let receipt = Receipt::new(&plan, &images, &outcomes);
     let (digest_file, metadata_file) = files;
