@@ -168,11 +168,15 @@ fn d8_a_blob_of_several_images_is_sent_once() {
 fn d8_layers_that_are_elsewhere_are_left_there() {
     let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
     let image = Sample::with_foreign_layer("windows/amd64");
+    // The registry underneath wants to know of every layer, in whatever repository.
+    let foreign = scene.registry.put_blob("elsewhere", &Sample::foreign_layer());
     scene.other().put_image("src/app", "1", &image);
     scene.ok("create @dst/app:v1 %src/app:1");
     scene.ok("push @dst/app:v1");
     is_complete(&scene, [image.clone()]);
     assert_eq!(scene.registry.log().count("PUT */blobs/uploads/* 201"), image.blobs().len());
+    assert!(!scene.registry.has_blob("dst/app", &foreign));
+    assert_eq!(scene.other().log().count(&format!("* */blobs/{foreign} *")), 0);
 }
 
 #[test]

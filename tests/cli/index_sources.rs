@@ -202,7 +202,7 @@ fn d1_an_index_with_no_end_of_indexes_in_it_is_refused_by_name() {
     }
     scene.registry.put_manifest("t/app", "deep", OCI_INDEX, &nested);
     let said = scene.refused("create @t/app:v1 @t/app:deep");
-    assert!(said.contains(&scene.name("t/app:deep")) && !said.contains("is a manifest list"), "{said}");
+    assert!(said.contains(&scene.name("t/app:deep")) && said.contains("8 levels"), "{said}");
     assert!(scene.registry.log().entries().len() < 20, "{:?}", scene.registry.log().lines());
 }
 
@@ -217,7 +217,7 @@ fn d1_an_index_with_too_many_entries_is_refused_by_name_before_it_is_fetched() {
     let entries: Vec<Value> = (0..5001).map(entry).collect();
     scene.registry.put_manifest("t/app", "wide", OCI_INDEX, &index(OCI_INDEX, &entries));
     let said = scene.refused("create @t/app:v1 @t/app:wide");
-    assert!(said.contains(&scene.name("t/app:wide")) && !said.contains("is a manifest list"), "{said}");
+    assert!(said.contains(&scene.name("t/app:wide")) && said.contains("5000"), "{said}");
     assert_eq!(scene.registry.log().entries().len(), 1);
 }
 

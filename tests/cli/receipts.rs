@@ -163,6 +163,20 @@ fn metadata_count_blobs_that_were_there_already_as_present() {
 }
 
 #[test]
+fn metadata_count_the_blobs_of_an_image_that_was_there_as_present_whatever_others_share_them() {
+    let scene = Scene::new();
+    let [here, there] = ["here", "there"].map(|name| Sample::oci_with_layers("linux/amd64", &["shared", name]));
+    scene.registry.put_image("dst/app", "here", &here);
+    scene.registry.put_image("src/app", "there", &there);
+    scene.create("dst/app:v1", &["dst/app:here", "src/app:there"]);
+    scene.ok("annotate --variant v2 @dst/app:v1 @src/app:there");
+    let told = metadata(&scene, "push @dst/app:v1");
+    let blobs = |number: usize| told["entries"][number]["blobs"].clone();
+    assert_eq!(blobs(0), json!({"mounted": 0, "copied": 0, "present": 3}));
+    assert_eq!(blobs(1)["copied"], 0);
+}
+
+#[test]
 fn receipts_come_with_create_and_push_as_well() {
     let scene = Scene::new();
     let file = scene.home.home().join("digest");

@@ -73,7 +73,9 @@ fn every_image_is_everywhere_before_the_first_list_is_anywhere() {
 fn a_push_that_fails_half_way_says_which_tags_have_it() {
     let scene = listed();
     scene.registry.fault(Fault::on("PUT", "/manifests/c").answer(403, "no"));
-    let said = scene.refused("push --purge --tag b --tag c @dst/app:v1");
+    let before = scene.home.tree();
+    let said = scene.run("push --purge --tag b --tag c @dst/app:v1").fails(1);
+    assert_eq!(scene.home.tree(), before);
     let hint = scene.expand("hint: already pushed: @dst/app:v1, @dst/app:b; not pushed: @dst/app:c");
     assert!(said.lines().any(|line| line == hint), "{said}");
     assert!(!said.starts_with("hint:"), "what is wrong comes first: {said}");

@@ -193,10 +193,11 @@ impl Embedded {
         self.put_manifest(repo, tag, image.media_type(), image.manifest())
     }
 
-    /// Forgets a manifest, so that what refers to it dangles.
+    /// Forgets a manifest and all its tags, so that what refers to it dangles.
     pub fn remove_manifest(&self, repo: &str, reference: &str) {
-        let reference: Reference = reference.parse().expect("a tag or a digest");
-        self.server.run(self.meta.delete_manifest(repo, &reference)).expect("a manifest to remove");
+        let (_, bytes) = self.manifest(repo, reference).expect("a manifest to remove");
+        let digest = Reference::Digest(Digest::sha256_of(&bytes));
+        assert!(self.server.run(self.meta.delete_manifest(repo, &digest)).expect("a writable registry"));
     }
 
     /// Media type and bytes of a manifest, read past the network.

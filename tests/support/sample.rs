@@ -78,9 +78,14 @@ impl Sample {
 
     /// A docker image with one layer of its own, and one that must be had from elsewhere.
     pub fn with_foreign_layer(platform: &str) -> Self {
-        let mut foreign = descriptor(FOREIGN_LAYER, &layer("foreign"));
+        let mut foreign = descriptor(FOREIGN_LAYER, &Self::foreign_layer());
         foreign["urls"] = json!(["https://example.com/foreign"]);
         Self::of(&DOCKER, platform, &[(DOCKER.layer, layer("own"))], &[foreign])
+    }
+
+    /// The layer that is elsewhere.
+    pub fn foreign_layer() -> Vec<u8> {
+        layer("foreign")
     }
 
     fn new(family: &Family, platform: &str, layers: &[&str]) -> Self {
