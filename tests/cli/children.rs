@@ -16,7 +16,7 @@ fn lost() -> Scene {
 const UNKNOWN: &str = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
 
 #[test]
-fn an_image_that_the_registry_has_lost_is_put_again() {
+fn d18_an_image_that_the_registry_has_lost_is_put_again() {
     let scene = lost();
     let said = scene.ok("push @t/app:v1");
     let (_, bytes) = scene.registry.manifest("t/app", &arm64().digest()).expect("the image");
@@ -29,7 +29,7 @@ fn an_image_that_the_registry_has_lost_is_put_again() {
 }
 
 #[test]
-fn an_image_is_put_again_whichever_word_the_registry_has_for_it() {
+fn d18_an_image_is_put_again_whichever_word_the_registry_has_for_it() {
     for (status, code) in [(400, "MANIFEST_BLOB_UNKNOWN"), (404, "MANIFEST_BLOB_UNKNOWN"), (404, "MANIFEST_UNKNOWN")] {
         let scene = Scene::with_list();
         let body = UNKNOWN.replace("MANIFEST_UNKNOWN", code);
@@ -64,7 +64,7 @@ fn an_image_lost_while_it_is_pushed_is_put_again() {
 }
 
 #[test]
-fn an_image_that_cannot_be_put_again_is_named_with_its_source() {
+fn d18_an_image_that_cannot_be_put_again_is_named_with_its_source() {
     let scene = lost();
     let refusal = UNKNOWN.replace("MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN");
     scene.registry.fault(Fault::on("PUT", &arm64().digest()).always().answer(400, refusal));

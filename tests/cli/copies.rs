@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::process::spawn;
 use crate::scene::{Scene, amd64, digests};
 use crate::support::acl::Acl;
 use crate::support::build::Build;
@@ -22,7 +21,7 @@ fn scene(target: Builder, source: Builder) -> (Scene, Build) {
     (scene, build)
 }
 
-fn listed(target: Builder, source: Builder) -> (Scene, Build) {
+pub fn listed(target: Builder, source: Builder) -> (Scene, Build) {
     let (scene, build) = scene(target, source);
     scene.ok("create @dst/app:v1 %src/app:1");
     scene.registry.log().clear();
@@ -31,7 +30,7 @@ fn listed(target: Builder, source: Builder) -> (Scene, Build) {
 }
 
 /// One image with this many blobs at `%src/app:many`, as the list `@dst/app:v1`.
-fn many(blobs: usize) -> (Scene, Sample) {
+pub fn many(blobs: usize) -> (Scene, Sample) {
     let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
     let layers: Vec<String> = (1..blobs).map(|layer| format!("layer {layer}")).collect();
     let image = Sample::oci_with_layers("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>());
@@ -43,7 +42,7 @@ fn many(blobs: usize) -> (Scene, Sample) {
 
 /// Fails unless the target has every image with the source's bytes, and every blob.
 #[track_caller]
-fn is_complete(scene: &Scene, leaves: impl IntoIterator<Item = Sample>) {
+pub fn is_complete(scene: &Scene, leaves: impl IntoIterator<Item = Sample>) {
     for leaf in leaves {
         let (_, bytes) = scene.registry.manifest("dst/app", &leaf.digest()).expect("the image");
         assert_eq!(bytes, leaf.manifest());
@@ -55,7 +54,7 @@ fn is_complete(scene: &Scene, leaves: impl IntoIterator<Item = Sample>) {
 }
 
 /// How often a blob was sent to the end.
-fn sent(scene: &Scene, blob: &str) -> usize {
+pub fn sent(scene: &Scene, blob: &str) -> usize {
     scene.registry.log().count(&format!("PUT /v2/dst/app/blobs/uploads/*{}* 201", &blob["sha256:".len()..]))
 }
 
@@ -197,89 +196,6 @@ fn d8_jobs_limits_the_copies_at_a_time() {
     scene.ok("push --jobs 1 @dst/app:v1");
     is_complete(&scene, [image]);
     assert_eq!(scene.other().log().most_at_once("GET */blobs/*"), 1);
-}
-
-#[test]
-fn d8_wrong_bytes_are_never_accepted() {
-    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
-    let wrong = build.images()[0].blob_digests()[1].clone();
-    scene.other().fault(Fault::on("GET", &wrong).always().corrupt());
-    let said = scene.run("push --retries 1 @dst/app:v1").fails(1);
-    assert!(said.contains(&wrong), "{said}");
-    assert!(!scene.registry.has_blob("dst/app", &wrong));
-    assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
-    assert_eq!(scene.registry.manifest("dst/app", &build.images()[0].digest()), None);
-}
-
-#[test]
-fn d8_a_source_that_breaks_off_in_a_blob_is_asked_again() {
-    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
-    let image = Sample::oci_with_layers("linux/amd64", &[&"layer ".repeat(10_000)]);
-    scene.other().put_image("src/app", "1", &image);
-    scene.ok("create @dst/app:v1 %src/app:1");
-    let layer = &image.blob_digests()[1];
-    scene.other().fault(Fault::on("GET", layer).truncate(20_000));
-    scene.other().fault(Fault::on("GET", layer).cut_before());
-    scene.other().fault(Fault::on("GET", layer).answer(503, ""));
-    scene.ok("push @dst/app:v1");
-    scene.other().script().assert_played();
-    is_complete(&scene, [image]);
-}
-
-#[test]
-fn d8_a_target_that_breaks_off_in_an_upload_is_sent_it_again() {
-    for fault in [Fault::on("PUT", "/blobs/uploads/").cut_before(), Fault::on("PUT", "/blobs/uploads/").cut_after()] {
-        let (scene, build) = listed(Embedded::plain(), Embedded::plain());
-        scene.registry.fault(fault);
-        scene.ok("push @dst/app:v1");
-        scene.registry.script().assert_played();
-        is_complete(&scene, build.leaves().cloned());
-    }
-}
-
-#[test]
-fn d8_a_blob_that_the_source_does_not_have_is_named_with_its_registry() {
-    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
-    let missing = build.images()[1].blob_digests()[0].clone();
-    scene.other().fault(Fault::on("GET", &missing).always().answer(404, ""));
-    let said = scene.run("push @dst/app:v1").fails(1);
-    assert!(said.contains(&missing) && said.contains(&scene.other().host()), "{said}");
-    assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
-}
-
-#[test]
-fn d8_a_copy_that_was_killed_goes_on_where_it_was() {
-    let (scene, image) = many(8);
-    let blobs = image.blob_digests();
-    let (last, arrived) = blobs.split_last().expect("blobs");
-    scene.other().fault(Fault::on("GET", last).hang());
-    let mut child = spawn(&scene, "push @dst/app:v1");
-    wait_until(|| arrived.iter().all(|blob| scene.registry.has_blob("dst/app", blob)));
-    scene.other().script().wait_until_played();
-    child.kill().expect("a process to kill");
-    child.wait().expect("an end");
-    assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
-
-    scene.ok("push @dst/app:v1");
-    is_complete(&scene, [image.clone()]);
-    for blob in &blobs {
-        assert_eq!(sent(&scene, blob), 1, "{blob}: {:?}", scene.registry.log().lines());
-    }
-    for blob in arrived {
-        assert_eq!(scene.other().log().count(&format!("GET */blobs/{blob} *")), 1, "fetched once as well");
-    }
-}
-
-/// Waits for something that another process does. The limit only keeps a broken test from hanging.
-#[track_caller]
-fn wait_until(happened: impl Fn() -> bool) {
-    for _ in 0..6000 {
-        if happened() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("not within a minute");
 }
 
 #[test]

@@ -13,14 +13,14 @@ fn without_arguments_the_usage_goes_to_standard_error_and_all_is_well() {
 #[test]
 fn help_goes_to_standard_output_and_has_an_example() {
     let home = Sandbox::new();
-    for command in ["create", "annotate", "inspect", "push", "rm"] {
+    for command in ["create", "annotate", "inspect", "push", "ls", "remove", "rm"] {
         for flag in ["--help", "-h"] {
             let said = home.ok(&[command, flag]);
             assert!(said.contains(&format!("mfst {command}")), "{said}");
             assert!(said.to_lowercase().contains("example"), "{said}");
         }
     }
-    for command in ["create", "annotate", "inspect", "push", "rm"] {
+    for command in ["create", "annotate", "inspect", "push", "ls", "remove", "rm"] {
         assert!(home.ok(&["--help"]).contains(command));
     }
 }

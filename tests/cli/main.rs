@@ -21,6 +21,7 @@ mod children;
 mod clear;
 mod consumers;
 mod copies;
+mod copies_broken;
 mod create;
 mod create_push;
 mod dry_run;
