@@ -4,14 +4,18 @@ use crate::app::App;
 use crate::digest::Digest;
 use crate::json::{SyntaxError, indent};
 use crate::manifest::{
-    Descriptor, Document, ImageManifest, Index, ManifestList, PlatformSelector, entry_digest, parse,
+    DOCKER_LIST, Descriptor, Document, ImageManifest, Index, ManifestList, OCI_INDEX, PlatformSelector, entry_digest,
+    parse,
 };
 use crate::reference::Reference;
 use crate::registry::{Fetched, Registry};
 use crate::resolve;
 use anyhow::Context as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
+
+/// How many lists in a list are looked through for an image.
+const MAX_LISTS: usize = 64;
 
 /// What `inspect` was asked for.
 #[derive(Debug)]
@@ -76,30 +80,40 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
 /// Goes from a list to the image in it that is for the platform; lists in lists are gone through.
 async fn descend(
     registry: &Registry,
-    mut reference: Reference,
-    mut fetched: Fetched,
+    reference: Reference,
+    fetched: Fetched,
     wanted: &PlatformSelector,
 ) -> anyhow::Result<(Reference, Fetched)> {
-    let mut is_inside = false;
-    // More levels than anyone has lists in lists.
-    for _ in 0..8 {
-        let index = match parse(&fetched.content_type, &fetched.bytes)? {
-            Document::Index(index) => index,
-            // What a list says about an image counts more than what the image does.
-            Document::Image(_) if is_inside => break,
-            Document::Image(image) => {
-                let image = resolve::image(registry, &reference, fetched.clone(), image).await?;
-                choose(&[image], |image| &image.descriptor, wanted)?;
-                break;
-            }
+    let index = match parse(&fetched.content_type, &fetched.bytes)? {
+        Document::Index(index) => index,
+        Document::Image(image) => {
+            let image = resolve::image(registry, &reference, fetched.clone(), image).await?;
+            choose(&[image], |image| &image.descriptor, wanted)?;
+            return Ok((reference, fetched));
+        }
+    };
+    let mut there = Vec::new();
+    let mut lists = VecDeque::from([index]);
+    for _ in 0..MAX_LISTS {
+        let Some(index) = lists.pop_front() else { break };
+        let chosen = choose(&index.manifests, |entry| entry, wanted);
+        let is_list = |entry: &&Descriptor| [DOCKER_LIST, OCI_INDEX].contains(&entry.media_type.as_str());
+        let next: Vec<&Descriptor> = match &chosen {
+            Ok(entry) => vec![entry],
+            Err(_) => index.manifests.iter().filter(is_list).collect(),
         };
-        is_inside = true;
-        let entry = choose(&index.manifests, |entry| entry, wanted)?;
-        let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {reference}"))?;
-        fetched = registry.manifest(&reference.at_digest(digest.clone())).await?;
-        reference = reference.with_digest(digest);
+        for entry in next {
+            let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {reference}"))?;
+            let fetched = registry.manifest(&reference.at_digest(digest.clone())).await?;
+            match parse(&fetched.content_type, &fetched.bytes)? {
+                Document::Index(index) => lists.push_back(index),
+                Document::Image(_) => return Ok((reference.with_digest(digest), fetched)),
+            }
+        }
+        there.extend(index.manifests.into_iter().filter(|entry| !is_list(&entry)));
     }
-    Ok((reference, fetched))
+    choose(&there, |entry| entry, wanted)?;
+    Err(InspectError::NoSuchPlatform { wanted: wanted.clone(), there: "lists within lists".to_owned() }.into())
 }
 
 /// The first image for a platform.

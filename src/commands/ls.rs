@@ -94,7 +94,7 @@ fn table(lists: &[ListSummary], now: SystemTime) -> String {
 }
 
 fn row(list: &ListSummary, now: SystemTime) -> [String; 4] {
-    let mark = if list.name_is_guessed { "?" } else { "" };
+    let mark = if list.name_is_guessed { " ?" } else { "" };
     let entries = list.images.as_ref().map_or_else(|_| "broken".to_owned(), |images| images.len().to_string());
     let age = now.duration_since(list.modified).unwrap_or_default();
     [format!("{}{mark}", list.name), entries, platforms(list).join(","), rough(age)]
@@ -130,7 +130,7 @@ mod tests {
         };
         let text = table(&[list("a", false), list("longer", true)], SystemTime::UNIX_EPOCH);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "NAME      ENTRIES   PLATFORMS   AGE");
-        assert_eq!(lines[2], "longer?   0                     0 seconds ago");
+        assert_eq!(lines[0], "NAME       ENTRIES   PLATFORMS   AGE");
+        assert_eq!(lines[2], "longer ?   0                     0 seconds ago");
     }
 }

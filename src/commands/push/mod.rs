@@ -110,14 +110,13 @@ pub(super) async fn publish(
     if is_verified {
         freshness::verify(registry, &images).await?;
     }
-    let is_watched = sources == Sources::Stored && !is_verified;
-    let watched = freshness::watch(app, registry, if is_watched { &images } else { &[] });
     if delivery.dry_run {
         let requests = plan.requests(|reference| registry.address(reference)).join("\n");
         app.log.as_docker(format_args!("digest: {}\n{requests}", plan.list.digest()));
-        watched.await;
         return app.print(&plan.list.bytes);
     }
+    let is_watched = sources == Sources::Stored && !is_verified;
+    let watched = freshness::watch(app, registry, if is_watched { &images } else { &[] });
     let delivered = deliver::deliver(app, registry, &plan, &images, delivery.quiet);
     let outcomes = freshness::beside(watched, delivered).await?;
     let receipt = Receipt::new(&plan, &images, &outcomes);

@@ -5,6 +5,7 @@ use super::plan::PushPlan;
 use crate::digest::Digest;
 use crate::json::{indent, marshal};
 use crate::manifest::{ImageManifest, Platform};
+use crate::reference::Reference;
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -46,7 +47,7 @@ impl<'a> Receipt<'a> {
             digest: plan.list.digest().to_string(),
             media_type: plan.list.media_type,
             size: plan.list.bytes.len(),
-            entries: images.iter().map(|image| Entry::new(image, outcomes)).collect(),
+            entries: images.iter().map(|image| Entry::new(image, &plan.targets[0], outcomes)).collect(),
         }
     }
 
@@ -59,12 +60,13 @@ impl<'a> Receipt<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(image: &'a ImageManifest, outcomes: &Outcomes) -> Self {
+    fn new(image: &'a ImageManifest, target: &Reference, outcomes: &Outcomes) -> Self {
+        let was_there = image.reference.name() == target.name();
         let (mut blobs, mut bytes) = (Blobs::default(), 0);
         let payload = image.payload();
         let digests = payload.iter().flat_map(|payload| payload.image.blobs()).map(|blob| &blob.digest);
         for digest in digests.collect::<HashSet<_>>().into_iter().filter_map(|it| Digest::parse(it).ok()) {
-            match outcomes.get(&digest) {
+            match outcomes.get(&digest).filter(|_| !was_there) {
                 Some(Outcome::Mounted) => blobs.mounted += 1,
                 Some(Outcome::Copied(sent)) => {
                     blobs.copied += 1;
