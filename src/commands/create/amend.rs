@@ -32,7 +32,9 @@ pub(super) fn plan(
         let source = source(image);
         let old = by_source.get(&source).map(Vec::as_slice).unwrap_or_default();
         let mut image = image.clone();
-        if let Some(predecessor) = by_name.get(&image.reference).copied().or_else(|| for_same_platform(old, &image)) {
+        let predecessor = by_name.get(&image.reference).copied().or_else(|| for_same_platform(old, &image));
+        // What an old docker has stored without its bytes is fetched by docker as if it had not been there.
+        if let Some(predecessor) = predecessor.filter(|old| !old.raw.is_empty()) {
             carry_over(predecessor, &mut image);
         }
         if seen.insert(source.clone()) {
@@ -111,6 +113,7 @@ mod tests {
             ..Descriptor::default()
         };
         let mut image = ImageManifest::without_payload(Reference::parse(name).unwrap(), descriptor);
+        image.raw = b"{}".to_vec();
         let (source, digest) = (source.to_owned(), digest.to_owned());
         image.origin = Some(Origin { source, digest, platform, ..Origin::default() });
         image
