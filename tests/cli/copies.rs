@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::process::spawn;
 use crate::scene::{Scene, amd64, digests};
 use crate::support::acl::Acl;
 use crate::support::build::Build;
@@ -10,6 +11,7 @@ use crate::support::debian::{DebianRegistry, Registry as _};
 use crate::support::embedded::{Builder, Embedded};
 use crate::support::faults::Fault;
 use crate::support::sample::{Sample, digest};
+use crate::support::storage::Storage;
 use crate::support::token::TokenServer;
 use crate::support::wire;
 
@@ -105,7 +107,12 @@ fn d8_each_registry_is_shown_its_own_login_only() {
     let (here, there) = (scene.registry.host(), scene.other().host());
     scene.home.log_in_to(&[(&here, "alice", "target-secret"), (&there, "bob", "source-secret")]);
     scene.ok("create @dst/app:v1 %src/app:1 @t/app:amd64");
-    scene.ok("push @dst/app:v1");
+    let ran = scene.run("push --debug @dst/app:v1");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    for secret in ["-secret", &basic("alice:target-secret"), &basic("bob:source-secret")] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    ran.ok();
     is_complete(&scene, build.leaves().cloned().chain([amd64()]));
     let shown = |registry: &Embedded| -> BTreeSet<String> {
         let entries = registry.log().entries();
@@ -118,6 +125,21 @@ fn d8_each_registry_is_shown_its_own_login_only() {
 fn basic(login: &str) -> String {
     use base64::Engine as _;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(login))
+}
+
+#[test]
+fn d8_a_blob_that_the_source_keeps_in_a_storage_is_fetched_there_without_the_login() {
+    let (scene, build) = scene(Embedded::plain(), Embedded::plain().basic("bob", "source-secret"));
+    scene.home.log_in(&scene.other().host(), "bob", "source-secret");
+    let storage = Storage::start();
+    let image = &build.images()[0];
+    let layer = &image.blob_digests()[1];
+    let url = storage.put("layer", &image.blobs()[1]);
+    scene.other().fault(Fault::on("GET", layer).always().answer(307, "").header("location", &url));
+    scene.ok("create --push @dst/app:v1 %src/app:1");
+    is_complete(&scene, build.leaves().cloned());
+    // It takes a request with a login for a mistake.
+    assert_eq!(storage.log().lines().len(), 1, "{:?}", storage.log().lines());
 }
 
 #[test]
@@ -187,6 +209,30 @@ fn d8_many_blobs_are_copied_several_at_once_and_not_all() {
     assert_eq!(scene.other().log().count("GET */blobs/* 200"), 40);
     let at_once = scene.other().log().most_at_once("GET */blobs/*");
     assert!((2..=16).contains(&at_once), "{at_once}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn d8_large_blobs_take_no_more_memory_than_small_ones() {
+    const MEBIBYTE: usize = 1 << 20;
+    let (layers, size) = (4, 24 * MEBIBYTE);
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let image = Sample::large("linux/amd64", layers, size);
+    scene.other().put_image("src/app", "1", &image);
+    scene.ok("create @dst/app:v1 %src/app:1");
+    // When the list is sent everything else is done.
+    scene.registry.fault(Fault::on("PUT", "/manifests/v1").hang());
+    let mut child = spawn(&scene, "push @dst/app:v1");
+    scene.registry.script().wait_until_played();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the process's status");
+    child.kill().expect("a process to kill");
+    child.wait().expect("an end");
+    for blob in image.blob_digests() {
+        assert!(scene.registry.has_blob("dst/app", &blob), "{blob}");
+    }
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the most memory it had");
+    let peak: usize = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(peak * 1024 < 2 * size, "{peak} kB for {} bytes", layers * size);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::copies::{is_complete, listed, many, sent};
 use crate::process::spawn;
-use crate::scene::Scene;
+use crate::scene::{Scene, amd64};
 use crate::support::embedded::Embedded;
 use crate::support::faults::Fault;
 use crate::support::sample::Sample;
@@ -19,6 +19,31 @@ fn d8_wrong_bytes_are_never_accepted() {
     assert!(!scene.registry.has_blob("dst/app", &wrong));
     assert_eq!(scene.registry.manifest("dst/app", "v1"), None);
     assert_eq!(scene.registry.manifest("dst/app", &build.images()[0].digest()), None);
+}
+
+#[test]
+fn d8_wrong_bytes_are_an_error_even_to_a_target_that_takes_them() {
+    let (scene, build) = listed(Embedded::plain(), Embedded::plain());
+    let wrong = build.images()[0].blob_digests()[1].clone();
+    scene.other().fault(Fault::on("GET", &wrong).always().corrupt());
+    scene.registry.fault(Fault::on("PUT", "/blobs/uploads/").always().answer(201, ""));
+    let said = scene.run("push --retries 1 @dst/app:v1").fails(1);
+    assert!(said.contains(&wrong), "{said}");
+    assert_eq!(scene.registry.log().count("PUT */manifests/*"), 0, "{:?}", scene.registry.log().lines());
+}
+
+#[test]
+fn d8_a_blob_of_another_length_than_its_descriptor_says_is_an_error() {
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let image = amd64();
+    scene.other().put_image("src/app", "1", &image);
+    let layer = image.blob_digests()[1].clone();
+    let longer = [image.blobs()[1].as_slice(), &[0; 100_000]].concat();
+    scene.ok("create @dst/app:v1 %src/app:1");
+    scene.other().fault(Fault::on("GET", &layer).always().answer(200, longer));
+    let said = scene.run("push --retries 0 @dst/app:v1").fails(1);
+    assert!(said.contains(&layer), "{said}");
+    assert!(!scene.registry.has_blob("dst/app", &layer));
 }
 
 #[test]
@@ -38,7 +63,8 @@ fn d8_a_source_that_breaks_off_in_a_blob_is_asked_again() {
 
 #[test]
 fn d8_a_target_that_breaks_off_in_an_upload_is_sent_it_again() {
-    for fault in [Fault::on("PUT", "/blobs/uploads/").cut_before(), Fault::on("PUT", "/blobs/uploads/").cut_after()] {
+    let put = || Fault::on("PUT", "/blobs/uploads/");
+    for fault in [put().cut_before(), put().cut_after(), put().answer(503, ""), put().answer(429, "")] {
         let (scene, build) = listed(Embedded::plain(), Embedded::plain());
         scene.registry.fault(fault);
         scene.ok("push @dst/app:v1");

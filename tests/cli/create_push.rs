@@ -5,6 +5,7 @@ use std::fs;
 use crate::process::unusable_homes;
 use crate::scene::{Scene, amd64, arm64, digests, first};
 use crate::support::build::Build;
+use crate::support::embedded::Embedded;
 use crate::support::faults::Fault;
 use crate::support::sample::digest;
 
@@ -39,12 +40,14 @@ fn create_and_push_give_the_bytes_of_two_commands() {
 
 #[test]
 fn create_and_push_work_where_nothing_can_be_written() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::with_two(Embedded::plain(), Embedded::plain());
     scene.home.unset("DOCKER_CONFIG");
+    // Not even a copy from another registry needs a file.
+    scene.other().put_image("src/app", "arm64", &arm64());
     for (number, (home, _)) in unusable_homes(&scene).into_iter().enumerate() {
-        scene.home.env("HOME", home);
-        scene.ok(&format!("create --push @dst/app:v{number} @t/app:amd64"));
-        assert!(scene.registry.manifest("dst/app", &format!("v{number}")).is_some());
+        scene.home.env("TMPDIR", format!("{home}/tmp")).env("HOME", home);
+        scene.ok(&format!("create --push @dst{number}/app:v1 @t/app:amd64 %src/app:arm64"));
+        assert!(scene.registry.manifest(&format!("dst{number}/app"), "v1").is_some());
     }
 }
 

@@ -83,6 +83,12 @@ impl Sample {
         Self::of(&DOCKER, platform, &[(DOCKER.layer, layer("own"))], &[foreign])
     }
 
+    /// An OCI image whose layers are large, and all of them different.
+    pub fn large(platform: &str, layers: usize, bytes: usize) -> Self {
+        let layer = |number: usize| (OCI.layer, format!("large {number} ").bytes().cycle().take(bytes).collect());
+        Self::of(&OCI, platform, &(0..layers).map(layer).collect::<Vec<_>>(), &[])
+    }
+
     /// The layer that is elsewhere.
     pub fn foreign_layer() -> Vec<u8> {
         layer("foreign")
