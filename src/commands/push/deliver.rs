@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{self, FuturesOrdered};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use std::collections::HashMap;
 use std::pin::pin;
 use thiserror::Error;
@@ -74,9 +74,9 @@ async fn bring_all(registry: &Registry, plan: &PushPlan, progress: Progress) -> 
     let blobs = || plan.repositories.iter().flat_map(|it| it.blobs.iter().map(|blob| (&it.repository, blob)));
     let ready = progress.parts("blobs ready:", blobs().count());
     let copied = progress.bytes("copied:");
-    let bringing = blobs().map(|(target, blob)| bring(registry, target, blob, &copied));
-    let brought = stream::iter(bringing).buffered(registry.in_hand()).inspect_ok(|_| ready.advance(1));
-    brought.try_collect().await
+    let bringing =
+        blobs().map(|(target, blob)| bring(registry, target, blob, &copied).inspect_ok(|_| ready.advance(1)));
+    stream::iter(bringing).buffered(registry.in_hand()).try_collect().await
 }
 
 /// Mounts a blob or, where that cannot be, copies it.

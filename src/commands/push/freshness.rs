@@ -28,32 +28,33 @@ fn tags(images: &[ImageManifest]) -> BTreeMap<Reference, String> {
     images.iter().filter_map(tag).collect()
 }
 
-fn judge(tag: &Reference, old: String, now: Option<Digest>) -> Option<Doubt> {
+/// A tag may also mean the list that is pushed: a list may be named as one of its sources was.
+fn judge(tag: &Reference, old: String, now: Option<Digest>, list: &Digest) -> Option<Doubt> {
     let source_name = tag.to_string();
     match now {
-        Some(now) if now.as_str() == old => None,
+        Some(now) if now.as_str() == old || now == *list => None,
         Some(now) => Some(Doubt::Moved { source_name, old, new: now.to_string() }),
         None => Some(Doubt::Gone { source_name, old }),
     }
 }
 
 /// Ends with an error unless every tag is where it was.
-pub(super) async fn verify(registry: &Registry, images: &[ImageManifest]) -> anyhow::Result<()> {
+pub(super) async fn verify(registry: &Registry, images: &[ImageManifest], list: &Digest) -> anyhow::Result<()> {
     let tags = tags(images);
     let answers: FuturesOrdered<_> = tags.keys().map(|tag| registry.digest(tag)).collect();
     let answers: Vec<Result<Option<Digest>, RegistryError>> = answers.collect().await;
     let mut doubts = Vec::new();
     for ((tag, old), now) in tags.into_iter().zip(answers) {
-        doubts.extend(judge(&tag, old, now?));
+        doubts.extend(judge(&tag, old, now?, list));
     }
     doubt::refuse(doubts, "`mfst create --amend LIST IMAGE` takes what the tag means now")
 }
 
 /// Warns of tags that have moved. What cannot be found out is no reason to stop.
-pub(super) async fn watch(app: &App, registry: &Registry, images: &[ImageManifest]) {
+pub(super) async fn watch(app: &App, registry: &Registry, images: &[ImageManifest], list: &Digest) {
     let look = |(tag, old): (Reference, String)| async move {
         let now = registry.digest(&tag).await.ok()?;
-        judge(&tag, old, now)
+        judge(&tag, old, now, list)
     };
     let mut answers: FuturesUnordered<_> = tags(images).into_iter().map(look).collect();
     while let Some(answer) = answers.next().await {

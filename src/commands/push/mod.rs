@@ -79,7 +79,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     }
     let targets = options.delivery.targets(&target)?;
     let registry = app.registry(options.insecure);
-    let sources = if options.verify { Sources::Verified } else { Sources::Stored };
+    let must_be_fresh = options.verify || options.delivery.strict;
+    let sources = if must_be_fresh { Sources::Verified } else { Sources::Stored };
     app.wait_for(publish(app, &registry, &targets, images, &options.delivery, sources))??;
     if options.purge && !options.delivery.dry_run {
         app.store.remove(&target)?;
@@ -106,24 +107,25 @@ pub(super) async fn publish(
     registry.foresee(scopes(targets, images.iter().map(|image| &image.reference)));
     restore(registry, targets, &mut images).await?;
     let plan = PushPlan::new(targets, &images)?;
-    let is_verified = sources == Sources::Verified || (sources == Sources::Stored && delivery.strict);
-    if is_verified {
-        freshness::verify(registry, &images).await?;
+    let digest = plan.list.digest();
+    if sources == Sources::Verified {
+        freshness::verify(registry, &images, &digest).await?;
     }
     if delivery.dry_run {
         let requests = plan.requests(|reference| registry.address(reference)).join("\n");
-        app.log.as_docker(format_args!("digest: {}\n{requests}", plan.list.digest()));
+        app.log.as_docker(format_args!("digest: {digest}\n{requests}"));
         return app.print(&plan.list.bytes);
     }
-    let is_watched = sources == Sources::Stored && !is_verified;
-    let watched = freshness::watch(app, registry, if is_watched { &images } else { &[] });
+    let doubtful = if sources == Sources::Stored { images.as_slice() } else { &[] };
+    let watched = freshness::watch(app, registry, doubtful, &digest);
     let delivered = deliver::deliver(app, registry, &plan, &images, delivery.quiet);
     let outcomes = freshness::beside(watched, delivered).await?;
     let receipt = Receipt::new(&plan, &images, &outcomes);
+    let told = app.print(format!("{digest}\n"));
     let (digest_file, metadata_file) = files;
-    digest_file.map_or(Ok(()), |file| file.write(plan.list.digest().as_str().as_bytes()))?;
+    digest_file.map_or(Ok(()), |file| file.write(digest.as_str().as_bytes()))?;
     metadata_file.map_or(Ok(()), |file| file.write(&receipt.to_json()))?;
-    app.print(format!("{}\n", plan.list.digest()))
+    told
 }
 
 /// What a push will ask for: the right to write to each target with its login, and to read each source from there and
