@@ -7,6 +7,7 @@ use super::words::{
 };
 use super::{Invocation, Parsed};
 use crate::app::Network;
+use crate::commands::create::{Destination, IfThere};
 use crate::commands::{Command, annotate, create, inspect, ls, push, remove, rm};
 use crate::resolve::Selection;
 use crate::transport::{DEFAULT_JOBS, Patience};
@@ -102,18 +103,18 @@ fn create(words: CreateWords) -> Result<Command, UsageError> {
         Selection { platforms: platform.concat(), without_attestations: attestations == Attestations::Drop };
     let (strict, quiet) = (delivery.strict, delivery.quiet);
     let conflict = |message: &str| Err(UsageError::conflict("create", message.to_owned()));
-    let mode = match (push, amend, replace, delivery.only_for_push()) {
-        (true, false, false, _) => create::Mode::Push(delivery.meaning()),
+    let destination = match (push, amend, replace, delivery.only_for_push()) {
+        (true, false, false, _) => Destination::Registry(delivery.meaning()),
         (true, _, _, _) => {
             return conflict("--push leaves the local store alone; it goes with neither --amend nor --replace");
         }
         (false, true, true, _) => return conflict("--amend and --replace exclude each other"),
         (false, _, _, Some(flag)) => return conflict(&format!("{flag} needs --push")),
-        (false, true, false, None) => create::Mode::Amend,
-        (false, false, true, None) => create::Mode::Replace,
-        (false, false, false, None) => create::Mode::New,
+        (false, true, false, None) => Destination::Store(IfThere::Amend),
+        (false, false, true, None) => Destination::Store(IfThere::Replace),
+        (false, false, false, None) => Destination::Store(IfThere::Refuse),
     };
-    Ok(Command::Create(create::Options { list, images, mode, selection, insecure, strict, quiet }))
+    Ok(Command::Create(create::Options { list, images, destination, selection, insecure, strict, quiet }))
 }
 
 fn inspect(words: InspectWords) -> Result<Command, UsageError> {
@@ -205,7 +206,10 @@ mod tests {
             "mfst create --amend L --amend A",
         ] {
             assert!(
-                matches!(command(words), Command::Create(create::Options { mode: create::Mode::Amend, .. })),
+                matches!(
+                    command(words),
+                    Command::Create(create::Options { destination: Destination::Store(IfThere::Amend), .. })
+                ),
                 "{words}"
             );
         }

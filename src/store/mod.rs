@@ -40,6 +40,15 @@ pub struct Amendment {
     pub gone: Vec<Reference>,
 }
 
+impl Amendment {
+    /// The images that there will be.
+    pub fn applied_to<'a>(&'a self, current: &'a [ImageManifest]) -> impl Iterator<Item = &'a ImageManifest> {
+        let changed = self.images.iter().map(|image| &image.reference).chain(&self.gone);
+        let changed: HashSet<&Reference> = changed.collect();
+        current.iter().filter(move |entry| !changed.contains(&entry.reference)).chain(&self.images)
+    }
+}
+
 /// The name of the file or directory that stands for a reference (docker/cli `makeFilesafeName`).
 #[must_use]
 fn file_name(reference: &Reference) -> String {

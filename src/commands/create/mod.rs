@@ -20,8 +20,8 @@ pub struct Options {
     pub list: String,
     /// The images, as typed.
     pub images: Vec<String>,
-    /// What becomes of a list that is there.
-    pub mode: Mode,
+    /// Where the list goes.
+    pub destination: Destination,
     /// Which of the images are wanted.
     pub selection: Selection,
     /// Whether unverified TLS and plain HTTP will do.
@@ -32,31 +32,44 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// Where the list goes.
+/// Where a list goes.
 #[derive(Debug)]
-pub enum Mode {
-    /// Into the store, which must not have it.
-    New,
-    /// Into the store, which may have it.
+pub enum Destination {
+    /// Into the store.
+    Store(IfThere),
+    /// Into its registry, and not into the store.
+    Registry(Delivery),
+}
+
+/// What becomes of a list that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfThere {
+    /// It stays as it is, and the command fails.
+    Refuse,
+    /// The images join it.
     Amend,
-    /// Into the store, in place of whatever it has.
+    /// The images take the place of all that is in it.
     Replace,
-    /// Into the registry, and not into the store.
-    Push(Delivery),
 }
 
 /// Resolves every image first and then stores all of them; after any failure the store is as it was.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
         .with_context(|| format!("error parsing name for manifest list {}", options.list))?;
-    if let Mode::Push(delivery) = &options.mode {
-        return create_and_push(app, options, &list, delivery);
+    match &options.destination {
+        Destination::Store(if_there) => create_and_store(app, options, &list, *if_there),
+        Destination::Registry(delivery) => create_and_push(app, options, &list, delivery),
     }
-    let current = match app.store.list(&list) {
-        _ if matches!(options.mode, Mode::Replace) => Vec::new(),
-        Err(StoreError::NotFound(_)) => Vec::new(),
-        Ok(_) if matches!(options.mode, Mode::New) => return Err(StoreError::ListExists.into()),
-        current => current?,
+}
+
+fn create_and_store(app: &App, options: &Options, list: &Reference, if_there: IfThere) -> anyhow::Result<()> {
+    let current = match if_there {
+        IfThere::Replace => Vec::new(),
+        IfThere::Refuse | IfThere::Amend => match app.store.list(list) {
+            Err(StoreError::NotFound(_)) => Vec::new(),
+            Ok(_) if if_there == IfThere::Refuse => return Err(StoreError::ListExists.into()),
+            current => current?,
+        },
     };
     // A digest cannot come to mean something else. An old docker may have stored such an image without its bytes.
     let pinned = current.iter().filter(|entry| entry.reference.digest().is_some() && !entry.raw.is_empty());
@@ -71,7 +84,26 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     };
     // An error in a later name does not hide what is wrong with an earlier image.
     bad_name.map_or(Ok(()), Err)?;
-    save(app, options, &list, &images, &kept)?;
+    let check =
+        |images: &mut dyn Iterator<Item = &ImageManifest>| doubt::raise(app, doubt::duplicates(images), options.strict);
+    match if_there {
+        IfThere::Refuse => {
+            check(&mut images.iter())?;
+            app.store.create(list, &images)?;
+        }
+        IfThere::Replace => {
+            check(&mut images.iter())?;
+            app.store.replace(list, &images)?;
+        }
+        IfThere::Amend => app.store.amend(list, |current| {
+            let (amendment, moved) = amend::plan(current, &images, &kept);
+            check(&mut amendment.applied_to(current))?;
+            for amend::Moved { source, old, new } in moved {
+                app.log.hint(format_args!("{source} has moved: {old} -> {new}"));
+            }
+            anyhow::Ok(amendment)
+        })?,
+    }
     if options.quiet { Ok(()) } else { app.print(format!("Created manifest list {list}\n")) }
 }
 
@@ -125,38 +157,6 @@ fn distinct(images: Vec<ImageManifest>) -> (Vec<ImageManifest>, Vec<Doubt>) {
         }
     }
     (kept, doubts)
-}
-
-fn save(
-    app: &App,
-    options: &Options,
-    list: &Reference,
-    images: &[ImageManifest],
-    kept: &[Reference],
-) -> anyhow::Result<()> {
-    let check =
-        |images: &mut dyn Iterator<Item = &ImageManifest>| doubt::raise(app, doubt::duplicates(images), options.strict);
-    match options.mode {
-        Mode::New => {
-            check(&mut images.iter())?;
-            Ok(app.store.create(list, images)?)
-        }
-        Mode::Replace => {
-            check(&mut images.iter())?;
-            Ok(app.store.replace(list, images)?)
-        }
-        Mode::Amend | Mode::Push(_) => app.store.amend(list, |current| {
-            let (amendment, moved) = amend::plan(current, images, kept);
-            let changed = amendment.images.iter().map(|image| &image.reference).chain(&amendment.gone);
-            let changed: HashSet<&Reference> = changed.collect();
-            let others = current.iter().filter(|entry| !changed.contains(&entry.reference));
-            check(&mut others.chain(&amendment.images))?;
-            for amend::Moved { source, old, new } in moved {
-                app.log.hint(format_args!("{source} has moved: {old} -> {new}"));
-            }
-            anyhow::Ok(amendment)
-        }),
-    }
 }
 
 /// Puts a list into its registry without keeping anything of it.
