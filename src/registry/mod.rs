@@ -229,8 +229,8 @@ impl Registry {
     ) -> Result<Digest, RegistryError> {
         let host = self.host(reference);
         let digest = Digest::of(bytes);
-        let name = reference.tag().unwrap_or(digest.as_str());
-        let path = format!("/v2/{}/manifests/{name}", reference.path());
+        let reference = &stored_as(reference, &digest);
+        let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
         let mut call = Call::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
         call.body = Body::Bytes(bytes.clone());
@@ -242,13 +242,17 @@ impl Registry {
                 refusal.says_immutable() && self.manifest(reference).await.is_ok_and(|it| it.digest == digest);
             return if is_there { Ok(digest) } else { Err(refusal.into()) };
         }
-        match response.header("docker-content-digest") {
-            Some(stored) if stored.starts_with("sha256:") && stored != digest.as_str() => {
-                let stored = error::one_line(stored);
-                Err(RegistryError::StoredOther { url: display_url(&url), stored, sent: digest })
-            }
-            _ => Ok(digest),
+        let stored = match (response.header("docker-content-digest"), reference.tag()) {
+            (Some(stored), _) => error::one_line(stored),
+            // Who does not say what is stored under a tag is asked; a digest can stand for nothing else.
+            (None, Some(_)) => self.manifest(reference).await?.digest.to_string(),
+            (None, None) => return Ok(digest),
+        };
+        // Another algorithm is another digest, and no contradiction.
+        if stored.starts_with("sha256:") && stored != digest.as_str() {
+            return Err(RegistryError::StoredOther { url: display_url(&url), stored, sent: digest });
         }
+        Ok(digest)
     }
 
     /// Sends a GET and follows redirects. What authorizes us to the registry is shown to the registry only.
@@ -280,6 +284,11 @@ impl Registry {
         });
         Arc::clone(host)
     }
+}
+
+/// The name under which a manifest with this digest is put: its tag, or else its digest.
+fn stored_as(reference: &Reference, digest: &Digest) -> Reference {
+    if reference.tag().is_some() { reference.clone() } else { reference.at_digest(digest.clone()) }
 }
 
 /// Where a redirect leads, if the answer is one and may be followed.

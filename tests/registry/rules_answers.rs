@@ -80,8 +80,9 @@ fn rule_17_a_manifest_is_stored_with_any_of_three_answers() {
     for status in [200, 201, 202] {
         let scene = Scene::new();
         listed(&scene);
+        let stored = digest(scene.ok("push --dry-run @demo/app:v1").as_bytes());
         let list = Fault::on("PUT", "/manifests/v1").answer(status, "").without_header("location");
-        scene.registry.fault(list);
+        scene.registry.fault(list.header("docker-content-digest", &stored));
         scene.ok("push @demo/app:v1");
         scene.registry.script().assert_played();
         let requests = push_requests();

@@ -221,6 +221,20 @@ fn rule_12_the_digest_is_that_of_the_bytes() {
 }
 
 #[test]
+fn rule_12_a_registry_that_does_not_say_what_it_has_stored_is_asked() {
+    let scene = Scene::new();
+    listed(&scene);
+    scene.registry.fault(Fault::on("PUT", "/v2/").always().without_header("docker-content-digest"));
+    scene.ok("push @demo/app:v1");
+    assert_eq!(scene.registry.log().count("GET *"), 1);
+    assert_eq!(scene.registry.log().count("GET /v2/demo/app/manifests/v1 200"), 1);
+    // One that has stored something else, or nothing.
+    scene.registry.put_manifest("demo/app", "v1", OCI_MANIFEST, crate::scene::amd64().manifest());
+    scene.registry.fault(Fault::on("PUT", "/manifests/v1").always().answer(201, ""));
+    tells(&scene.run("push @demo/app:v1").fails(1), &["/v2/demo/app/manifests/v1", &crate::scene::amd64().digest()]);
+}
+
+#[test]
 fn rule_12_what_is_asked_for_by_digest_must_have_it() {
     let by_digest = format!("@t/app@{}", crate::scene::amd64().digest());
     let scene = Scene::new();
