@@ -229,6 +229,8 @@ fn rule_12_a_registry_that_does_not_say_what_it_has_stored_is_asked() {
     assert_eq!(scene.registry.log().count("GET *"), 1);
     assert_eq!(scene.registry.log().count("GET /v2/demo/app/manifests/v1 200"), 1);
     // One that has stored something else, or nothing.
+    let scene = Scene::new();
+    listed(&scene);
     scene.registry.put_manifest("demo/app", "v1", OCI_MANIFEST, crate::scene::amd64().manifest());
     scene.registry.fault(Fault::on("PUT", "/manifests/v1").always().answer(201, ""));
     tells(&scene.run("push @demo/app:v1").fails(1), &["/v2/demo/app/manifests/v1", &crate::scene::amd64().digest()]);
