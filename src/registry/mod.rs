@@ -20,7 +20,7 @@ use crate::digest::Digest;
 use crate::log::Log;
 use crate::manifest::ACCEPT;
 use crate::reference::Reference;
-use crate::transport::{Body, Method, Patience, Request, Response, Transport, Url, display_url};
+use crate::transport::{Body, Method, Patience, Request, Response, Transport, TransportFault, Url, display_url};
 use bytes::Bytes;
 use endpoint::Endpoint;
 use host::{Call, Host};
@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// How large a manifest may be, in bytes. Registries refuse larger ones.
-const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
+pub const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 /// How large an image's config may be, in bytes.
 const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
 /// How much of any other answer is read, in bytes.
@@ -142,15 +142,24 @@ impl Registry {
 
     /// Fetches a manifest: by tag where the reference has one, and then it must have the reference's digest.
     pub async fn manifest(&self, reference: &Reference) -> Result<Fetched, RegistryError> {
+        self.manifest_within(reference, MANIFEST_LIMIT).await
+    }
+
+    /// The same, and the manifest must not be larger than this, in bytes.
+    pub async fn manifest_within(&self, reference: &Reference, limit: usize) -> Result<Fetched, RegistryError> {
         let host = self.host(reference);
         let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
-        let mut call = Call::new(Method::GET, path, MANIFEST_LIMIT, Scope::pull(reference.path()));
+        // A refusal may be longer than the manifest.
+        let mut call = Call::new(Method::GET, path, limit.max(ANSWER_LIMIT), Scope::pull(reference.path()));
         call.headers.push(("accept", ACCEPT.to_owned()));
         let (url, response) = self.follow(&host, call).await?;
         if !response.is_success() {
             let refusal = host.refusal("GET", &url, &response);
             let missing = refusal.is_not_found();
             return Err(if missing { RegistryError::NotFound(reference.clone()) } else { refusal.into() });
+        }
+        if response.body.len() > limit {
+            return Err(RegistryError::broken(&url, TransportFault::TooLarge(limit)));
         }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
         if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {

@@ -4,7 +4,7 @@ use super::{ResolveError, Resolved, Selection, assemble, platform};
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document, Image, ImageManifest, Index, Origin, Platform, parse};
 use crate::reference::Reference;
-use crate::registry::{Fetched, Registry};
+use crate::registry::{Fetched, MANIFEST_LIMIT, Registry};
 use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::{HashMap, HashSet};
@@ -29,19 +29,15 @@ pub(super) async fn flatten(
     }
     let (mut leaves, mut passed_over) = (Vec::new(), Vec::new());
     let (mut level, mut lists) = (index.manifests, HashSet::new());
-    let (mut entries, mut bytes) = (0, 0);
+    let (mut entries, mut bytes) = (0, 0_usize);
     for _ in 0..MAX_DEPTH {
         entries += level.len();
         let wanted = selection.narrow(std::mem::take(&mut level), &mut passed_over);
-        let declared: i64 = wanted.iter().map(|entry| entry.size.max(0)).fold(0, i64::saturating_add);
-        if entries > MAX_ENTRIES || usize::try_from(declared).unwrap_or(usize::MAX) > MAX_BYTES {
+        bytes = wanted.iter().map(limit).fold(bytes, usize::saturating_add);
+        if entries > MAX_ENTRIES || bytes > MAX_BYTES {
             return Err(ResolveError::TooMany(list.clone()).into());
         }
         let fetched = fetch_once(registry, list, &wanted).await?;
-        bytes += fetched.values().map(|(fetched, _)| fetched.bytes.len()).sum::<usize>();
-        if bytes > MAX_BYTES {
-            return Err(ResolveError::TooMany(list.clone()).into());
-        }
         for entry in wanted {
             match &fetched[&entry.digest] {
                 (fetched, Document::Image(image)) => leaves.push((entry, fetched.clone(), image.clone())),
@@ -56,6 +52,11 @@ pub(super) async fn flatten(
         }
     }
     Err(ResolveError::TooDeep(list.clone()).into())
+}
+
+/// How large what an entry points at may be, in bytes: as large as it says.
+fn limit(entry: &Descriptor) -> usize {
+    usize::try_from(entry.size).ok().filter(|size| (1..MANIFEST_LIMIT).contains(size)).unwrap_or(MANIFEST_LIMIT)
 }
 
 /// Fetches what these entries point at.
@@ -75,7 +76,7 @@ async fn fetch(
     entry: &Descriptor,
 ) -> anyhow::Result<(String, (Fetched, Document))> {
     let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {list}"))?;
-    let fetched = registry.manifest(&list.at_digest(digest)).await?;
+    let fetched = registry.manifest_within(&list.at_digest(digest), limit(entry)).await?;
     let document = parse(&fetched.content_type, &fetched.bytes);
     let document = document.with_context(|| format!("{}, an entry of {list}", entry.digest))?;
     Ok((entry.digest.clone(), (fetched, document)))
