@@ -29,14 +29,12 @@ pub(super) async fn flatten(
     }
     let (mut leaves, mut passed_over) = (Vec::new(), Vec::new());
     let (mut level, mut lists) = (index.manifests, HashSet::new());
-    let (mut entries, mut bytes) = (0, 0_usize);
+    let mut extent = Extent::default();
     for _ in 0..MAX_DEPTH {
-        entries += level.len();
+        extent.entries += level.len();
         let wanted = selection.narrow(std::mem::take(&mut level), &mut passed_over);
-        bytes = wanted.iter().map(limit).fold(bytes, usize::saturating_add);
-        if entries > MAX_ENTRIES || bytes > MAX_BYTES {
-            return Err(ResolveError::TooMany(list.clone()).into());
-        }
+        extent.bytes = wanted.iter().map(limit).fold(extent.bytes, usize::saturating_add);
+        extent.check(list)?;
         let fetched = fetch_once(registry, list, &wanted).await?;
         for entry in wanted {
             match &fetched[&entry.digest] {
@@ -54,8 +52,28 @@ pub(super) async fn flatten(
     Err(ResolveError::TooDeep(list.clone()).into())
 }
 
+/// How much a list amounts to.
+#[derive(Debug, Default)]
+pub(super) struct Extent {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Extent {
+    pub(super) fn of(index: &Index) -> Self {
+        let bytes = index.manifests.iter().map(limit).fold(0, usize::saturating_add);
+        Self { entries: index.manifests.len(), bytes }
+    }
+
+    /// Refuses what would not fit into memory.
+    pub(super) fn check(&self, list: &Reference) -> Result<(), ResolveError> {
+        let is_too_much = self.entries > MAX_ENTRIES || self.bytes > MAX_BYTES;
+        if is_too_much { Err(ResolveError::TooMany(list.clone())) } else { Ok(()) }
+    }
+}
+
 /// How large what an entry points at may be, in bytes: as large as it says.
-fn limit(entry: &Descriptor) -> usize {
+pub(super) fn limit(entry: &Descriptor) -> usize {
     usize::try_from(entry.size).ok().filter(|size| (1..MANIFEST_LIMIT).contains(size)).unwrap_or(MANIFEST_LIMIT)
 }
 

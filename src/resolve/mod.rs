@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::reference::Reference;
 use crate::registry::{Fetched, Registry, RegistryError};
 use anyhow::Context as _;
-use flatten::flatten;
+use flatten::{Extent, flatten, limit};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::pin::pin;
 use thiserror::Error;
@@ -97,6 +97,7 @@ async fn platform(registry: &Registry, repository: &Reference, manifest: &Image)
 /// Fetches the images that a list in a registry consists of. An entry that is not there, or that is no image, comes
 /// without a manifest.
 pub async fn children(registry: &Registry, list: &Reference, index: Index) -> anyhow::Result<Vec<ImageManifest>> {
+    Extent::of(&index).check(list)?;
     let children = index.manifests.into_iter().map(|entry| child(registry, list, entry));
     stream::iter(children).buffered(registry.in_hand()).try_collect().await
 }
@@ -104,7 +105,7 @@ pub async fn children(registry: &Registry, list: &Reference, index: Index) -> an
 async fn child(registry: &Registry, list: &Reference, entry: Descriptor) -> anyhow::Result<ImageManifest> {
     let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {list}"))?;
     let reference = list.with_digest(digest.clone());
-    let fetched = match registry.manifest(&list.at_digest(digest)).await {
+    let fetched = match registry.manifest_within(&list.at_digest(digest), limit(&entry)).await {
         Err(RegistryError::NotFound(_)) => return Ok(ImageManifest::without_payload(reference, entry)),
         fetched => fetched?,
     };
