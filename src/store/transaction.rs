@@ -69,6 +69,7 @@ impl Transaction {
             let written = write_file(&path, content).and_then(|()| keep_access(&directory.join(name), &path));
             written.map_err(|error| StoreError::io("write", &path, error))?;
         }
+        sync(&self.staging, files)?;
         if fs::symlink_metadata(directory).is_err() {
             before_commit(&self.staging)?;
             return fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error));
@@ -167,11 +168,31 @@ fn make_directories(path: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// Writes a whole file to the disk, so that a crash after the rename cannot leave an empty one.
 fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
-    file.write_all(content)?;
-    file.sync_data()
+    OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?.write_all(content)
+}
+
+/// Makes sure that files are on the disk, so that a crash after the rename cannot leave empty ones.
+fn sync(directory: &Path, files: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+    // Many files are faster on the disk together than one after the other.
+    if files.len() > 16 && sync_file_system(directory) {
+        return Ok(());
+    }
+    files.iter().map(|(name, _)| directory.join(name)).try_for_each(|path| {
+        let synced = File::open(&path).and_then(|file| file.sync_data());
+        synced.map_err(|error| StoreError::io("write", &path, error))
+    })
+}
+
+/// Whether the file system has been told to write everything down.
+#[cfg(target_os = "linux")]
+fn sync_file_system(directory: &Path) -> bool {
+    File::open(directory).is_ok_and(|directory| rustix::fs::syncfs(directory).is_ok())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_directory: &Path) -> bool {
+    false
 }
 
 /// Gives a file or directory the mode and, as far as we may, the owner of the one whose place it will take, as if
