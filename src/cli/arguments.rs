@@ -2,9 +2,8 @@
 
 use super::flags::Attestations;
 use super::usage::UsageError;
-use super::words::{
-    AnnotateWords, CreateWords, DeliveryWords, InspectWords, LsWords, PushWords, Verb, Words, definition,
-};
+use super::verb::Verb;
+use super::words::{AnnotateWords, CreateWords, DeliveryWords, InspectWords, LsWords, PushWords, Words, definition};
 use super::{Invocation, Parsed};
 use crate::app::Network;
 use crate::commands::create::{Destination, IfThere};

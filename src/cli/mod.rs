@@ -5,6 +5,7 @@
 mod arguments;
 mod flags;
 mod usage;
+mod verb;
 mod words;
 
 pub use usage::UsageError;

@@ -1,11 +1,12 @@
 //! The words that clap knows.
 
 use super::flags::{self, Attestations};
+use super::verb::Verb;
 use crate::commands::annotate::Field;
 use crate::commands::ls::Format;
 use crate::manifest::PlatformSelector;
 use crate::transport::Patience;
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
+use clap::{ArgAction, Args, Command, CommandFactory as _, Parser};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,60 +55,6 @@ pub(super) struct Words {
     pub(super) version: Option<bool>,
     #[command(subcommand)]
     pub(super) command: Option<Verb>,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(disable_help_subcommand = true)]
-pub(super) enum Verb {
-    /// Add platform information to an image in a local manifest list
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst annotate [OPTIONS] MANIFEST_LIST MANIFEST",
-        after_help = "Example:\n  mfst annotate --os linux --arch arm --variant v7 example.com/app:1.0 example.com/app:1.0-armhf"
-    )]
-    Annotate(AnnotateWords),
-    /// Create a local manifest list for annotating and pushing to a registry
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst create [OPTIONS] MANIFEST_LIST MANIFEST [MANIFEST...]",
-        after_help = "Example:\n  mfst create example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64"
-    )]
-    Create(CreateWords),
-    /// Display an image manifest, or manifest list
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst inspect [OPTIONS] [MANIFEST_LIST] MANIFEST",
-        after_help = "Example:\n  mfst inspect example.com/app:1.0\n  mfst inspect --verbose example.com/app:1.0 example.com/app:1.0-arm64"
-    )]
-    Inspect(InspectWords),
-    /// List local manifest lists
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst ls [OPTIONS]",
-        after_help = "Example:\n  mfst ls --format json"
-    )]
-    Ls(LsWords),
-    /// Push a manifest list to a repository
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst push [OPTIONS] MANIFEST_LIST",
-        after_help = "Example:\n  mfst push --purge example.com/app:1.0"
-    )]
-    Push(PushWords),
-    /// Remove images from a local manifest list, by reference, digest or platform
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst remove [OPTIONS] MANIFEST_LIST ENTRY [ENTRY...]",
-        after_help = "Example:\n  mfst remove example.com/app:1.0 linux/arm/v7"
-    )]
-    Remove(RemoveWords),
-    /// Delete one or more manifest lists from local storage
-    #[command(
-        args_override_self = true,
-        override_usage = "mfst rm [OPTIONS] MANIFEST_LIST [MANIFEST_LIST...]",
-        after_help = "Example:\n  mfst rm example.com/app:1.0"
-    )]
-    Rm(RmWords),
 }
 
 #[derive(Debug, Args)]
@@ -253,14 +200,18 @@ pub(super) struct RmWords {
 }
 
 /// The words, as clap knows them.
-pub(super) fn definition() -> clap::Command {
-    let optional_value = |argument: clap::Arg| {
+pub(super) fn definition() -> Command {
+    with_optional_values(Words::command())
+}
+
+/// Lets the value of a flag be left out whose value is one of Go's words for true and false.
+pub(super) fn with_optional_values(command: Command) -> Command {
+    command.mut_args(|argument| {
         let names = argument.get_value_names().unwrap_or_default();
         if names.iter().all(|name| name != BOOL) {
             return argument;
         }
         let argument = argument.action(ArgAction::Set).num_args(0..=1).require_equals(true);
         argument.default_value("false").default_missing_value("true").hide_default_value(true)
-    };
-    Words::command().mut_args(optional_value).mut_subcommands(|command| command.mut_args(optional_value))
+    })
 }
