@@ -4,6 +4,9 @@ use crate::progress::undisturbed;
 use std::fmt::Display;
 use std::io::Write as _;
 
+/// How long a line may be, in characters: longer than any path or reference.
+const LONGEST_LINE: usize = 6000;
+
 /// Where warnings go, and what `--debug` asks for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Log {
@@ -41,11 +44,21 @@ impl Log {
     }
 }
 
-/// A text without what a terminal would obey: it may quote registries and files.
+/// A text without what a terminal would obey, and with no line longer than anyone reads: it may quote registries and
+/// files, which may hold anything.
 fn printable(text: &str) -> String {
     let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
     let turns_round = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if obeyed(c) || turns_round(c) { ' ' } else { c }).collect()
+    let clean = |c: char| if obeyed(c) || turns_round(c) { ' ' } else { c };
+    let mut shown = String::with_capacity(text.len().min(LONGEST_LINE));
+    for line in text.split_inclusive('\n') {
+        shown.extend(line.chars().take(LONGEST_LINE).map(clean));
+        if line.chars().nth(LONGEST_LINE).is_some() {
+            shown.push('…');
+            shown.extend(line.ends_with('\n').then_some('\n'));
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -55,5 +68,12 @@ mod tests {
     #[test]
     fn terminals_are_given_no_orders() {
         assert_eq!(printable("a\u{1b}[31mb\u{9b}c\rd\u{202e}\te\n"), "a [31mb c d \te\n");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_the_next_one_is_not_lost() {
+        let (long, right) = ("x".repeat(1_000_000), "y".repeat(LONGEST_LINE - 1));
+        let shown = printable(&format!("{long}\n{right}\nhint: z\n"));
+        assert_eq!(shown, format!("{}…\n{right}\nhint: z\n", "x".repeat(LONGEST_LINE)));
     }
 }

@@ -9,6 +9,10 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// How many objects an array may hold. A descriptor with a digest takes more than a hundred bytes, so a manifest of four
+/// MiB has room for no more than 40,000; empty ones would take three bytes there, and hundreds once they are read.
+const MOST_OBJECTS: usize = 50_000;
+
 /// A value that does not fit its field, worded as Go words it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("json: cannot unmarshal {found} into Go {} of type {wanted}", place(.field))]
@@ -135,6 +139,9 @@ impl<'a> Object<'a> {
         };
         let Some(json) = self.raw(key) else { return Ok(Vec::new()) };
         let elements = elements(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), &format!("[]{name}")))?;
+        if elements.len() > MOST_OBJECTS {
+            return Err(Error::TooMany { field: self.field(key), most: MOST_OBJECTS });
+        }
         elements.into_iter().map(read).collect()
     }
 
@@ -307,6 +314,16 @@ mod tests {
         ] {
             assert_eq!(error.to_string(), format!("json: cannot unmarshal {expected}"));
         }
+    }
+
+    #[test]
+    fn an_array_has_an_end() {
+        let objects = |count: usize| {
+            let json = format!(r#"{{"layers":[{}{{}}]}}"#, "{},".repeat(count - 1));
+            Object::parse(&json, "Manifest").unwrap().objects("layers", "T").map(|objects| objects.len())
+        };
+        assert_eq!(objects(MOST_OBJECTS).unwrap(), MOST_OBJECTS);
+        assert_eq!(objects(MOST_OBJECTS + 1).unwrap_err().to_string(), "Manifest.layers has more than 50000 entries");
     }
 
     #[test]

@@ -28,4 +28,12 @@ pub enum Error {
     /// A `[]byte` field is not base64.
     #[error("illegal base64 data in {0}")]
     Base64(String),
+    /// An array that is too long to be meant well.
+    #[error("{field} has more than {most} entries")]
+    TooMany {
+        /// The field.
+        field: String,
+        /// How many there may be.
+        most: usize,
+    },
 }

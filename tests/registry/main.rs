@@ -18,6 +18,7 @@ use support::scene;
 mod common;
 mod credentials;
 mod helpers;
+mod hostile;
 mod messages;
 mod proxies;
 mod real;

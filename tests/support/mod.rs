@@ -24,6 +24,7 @@ pub mod json;
 pub mod jwt;
 pub mod log;
 pub mod proxy;
+pub mod raw;
 pub mod repositories;
 pub mod route;
 pub mod sample;

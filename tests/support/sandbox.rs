@@ -112,6 +112,15 @@ impl Sandbox {
         Ran::of(&mut self.command(args))
     }
 
+    /// Runs it with no more than this much memory of its own, in MiB. A program that wants more is ended by its
+    /// allocator, with a signal.
+    pub fn run_within(&self, memory: usize, args: &[&str]) -> Ran {
+        let line = format!("ulimit -d {} && exec \"$0\" \"$@\"", memory * 1024);
+        let mfst = mfst();
+        let words = ["-c", &line, mfst.to_str().expect("a path in UTF-8")];
+        Ran::of(&mut self.program("sh", &[&words, args].concat()))
+    }
+
     /// Runs it and fails unless it succeeds; tells its standard output.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> String {
