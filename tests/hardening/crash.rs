@@ -124,7 +124,7 @@ fn a_killed_push_loses_nothing() {
         hinder(&strace, &scene, PUSH, &call);
         if !scene.home.tree().is_empty() {
             let printed = PUSH.run(&scene).ok();
-            assert!(PUSH.is_pushed(&scene, &printed), "{call:?}");
+            assert!(Operation::is_pushed(&scene, &printed), "{call:?}");
         }
         assert!(scene.registry.manifest("demo/list", "v1").is_some(), "{call:?}");
     }

@@ -54,7 +54,7 @@ fn hindered(operation: Operation) {
         if ran.code == Some(0) {
             done += 1;
         } else {
-            refused += 1
+            refused += 1;
         }
         if found == before {
             // The disk is well again.

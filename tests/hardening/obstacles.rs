@@ -122,7 +122,8 @@ fn a_link_to_a_directory_is_a_list_and_what_is_behind_it_is_never_removed() {
 
 #[test]
 fn entries_that_are_none_are_named() {
-    let cases: [(&str, &dyn Fn(&Path)); 5] = [
+    type Spoil<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, Spoil<'_>); 5] = [
         ("empty", &|path| fs::write(path, "").expect("a file")),
         ("zeros", &|path| fs::write(path, [0; 64]).expect("a file")),
         ("half", &|path| fs::write(path, &fs::read(path).expect("an entry")[..99]).expect("a file")),

@@ -70,7 +70,7 @@ impl Operation {
     }
 
     /// Whether the list is pushed, byte for byte as it should be.
-    pub fn is_pushed(&self, scene: &Scene, printed: &str) -> bool {
+    pub fn is_pushed(scene: &Scene, printed: &str) -> bool {
         let digest = printed.lines().last().unwrap_or_default();
         scene
             .registry

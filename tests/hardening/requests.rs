@@ -18,8 +18,11 @@ use crate::support::token::TokenServer;
 /// How many failures of each kind of push are tried in the default run.
 const SAMPLE: usize = 60;
 
-/// The ways in which a request fails.
-const KINDS: [(&str, fn(Fault) -> Fault); 8] = [
+/// A way in which a request fails.
+type Kind = (&'static str, fn(Fault) -> Fault);
+
+/// All of them.
+const KINDS: [Kind; 8] = [
     ("cut before", Fault::cut_before),
     ("cut after", Fault::cut_after),
     ("500", |fault| fault.answer(500, "oops")),
