@@ -146,3 +146,20 @@ fn a_list_is_shown_with_one_request() {
     scene.ok("inspect @dst/app:1");
     scene.registry.log().assert_requests(&["GET /v2/dst/app/manifests/1 200"]);
 }
+
+/// A copy that is made again, or goes on where another has ended, costs one round trip for all that is there.
+#[test]
+fn blobs_that_are_there_are_asked_after_together() {
+    let scene = Scene::with_two(Embedded::plain().tls(&certs::private_ca()), Embedded::plain());
+    let layers: Vec<String> = (0..30).map(|layer| format!("layer {layer}")).collect();
+    let image = Sample::oci_with_layers("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>());
+    scene.other().put_image("src/app", "1", &image);
+    scene.registry.put_image("dst/app", "old", &image);
+    scene.ok("create @dst/app:1 %src/app:1");
+    scene.registry.log().clear();
+    scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(200)));
+    scene.ok("push @dst/app:1");
+    let log = scene.registry.log();
+    assert_eq!(log.count("* /v2/dst/app/blobs/uploads/*"), 0, "{:?}", log.lines());
+    assert!(log.depth() <= 4, "the first request, blobs, image, list: {} of {:?}", log.depth(), log.lines());
+}
