@@ -96,6 +96,11 @@ impl Host {
         self.origin.get().is_some_and(|origin| host(origin) == host(url))
     }
 
+    /// Where this registry has turned out to be.
+    pub(super) fn origin(&self) -> Option<&Url> {
+        self.origin.get()
+    }
+
     /// Tells what will be asked for later in this run. What is too much for one token is asked for when it is needed.
     pub(super) fn foresee(&self, scopes: impl IntoIterator<Item = Scope>) {
         let mut foreseen = lock(&self.foreseen);
@@ -312,9 +317,14 @@ fn challenge_of(response: &Response) -> Option<Challenge> {
     if response.status == 401 { challenge::choose(response.headers("www-authenticate")) } else { None }
 }
 
-/// Puts path and query behind an origin. The path has been built from a reference or taken from a URL, so it is valid.
+/// Puts path and query behind an origin, and never leaves it: in a reference to be resolved, a path that begins with two
+/// slashes would name another host.
 fn join(origin: &Url, path: &str) -> Url {
-    origin.join(path).unwrap_or_else(|_| origin.clone())
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let mut url = origin.clone();
+    url.set_path(path);
+    url.set_query(query);
+    url
 }
 
 fn bearer(token: &Secret) -> String {

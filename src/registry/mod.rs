@@ -308,13 +308,19 @@ fn redirect(url: &Url, response: &Response) -> Result<Option<Url>, RegistryError
     let Some(target) = response.header("location").and_then(|location| url.join(location).ok()) else {
         return Ok(None);
     };
+    check_target(url, &target)?;
+    Ok(Some(target))
+}
+
+/// Refuses to be led from TLS to plain HTTP, or out of HTTP.
+fn check_target(url: &Url, target: &Url) -> Result<(), RegistryError> {
     let is_downgrade = url.scheme() == "https" && target.scheme() == "http";
     if is_downgrade || !matches!(target.scheme(), "http" | "https") {
         let reason =
             if is_downgrade { "it is not encrypted, and the registry is" } else { "it is neither http nor https" };
-        return Err(RegistryError::Unsafe { url: display_url(url), target: display_url(&target), reason });
+        return Err(RegistryError::Unsafe { url: display_url(url), target: display_url(target), reason });
     }
-    Ok(Some(target))
+    Ok(())
 }
 
 fn path_and_query(url: &Url) -> String {

@@ -4,7 +4,7 @@
 //! One PUT carries the whole blob. Uploads in pieces are lost by some registries and refused by others.
 
 use super::host::Call;
-use super::{ANSWER_LIMIT, Declined, Registry, RegistryError, Scope, path_and_query};
+use super::{ANSWER_LIMIT, Declined, Registry, RegistryError, Scope, check_target, path_and_query};
 use crate::digest::{Check, Digest};
 use crate::reference::Reference;
 use crate::transport::{Body, Failure, Incoming, Method, Outgoing, Response, Url};
@@ -145,6 +145,7 @@ impl Registry {
             host.send(&self.transport, &call).await?
         } else {
             // Uploads may go to a storage of the registry's, which must not see what authorizes us to the registry.
+            host.origin().map_or(Ok(()), |origin| check_target(origin, &upload))?;
             let trust = host.endpoint().trust_for(&upload);
             let response = self.transport.send(call.request(upload.clone()), trust).await?;
             (upload, response)

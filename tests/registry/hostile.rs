@@ -231,6 +231,52 @@ fn an_error_without_end_in_place_of_a_blob() {
     }
 }
 
+/// Locations that look like the registry's own and lead elsewhere. Who opens an upload, or redirects a download, must
+/// not be able to make us show the registry's login to somebody else.
+#[test]
+fn a_location_with_two_slashes_does_not_lead_away_with_the_login() {
+    for (method, pattern, status) in
+        [("GET", "/manifests/", 307), ("GET", "/blobs/", 302), ("POST", "/blobs/uploads/", 202)]
+    {
+        let thief = Raw::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        let scene = Scene::with(Embedded::plain().basic("alice", PASSWORD).declining_mounts(202));
+        log_in(&scene, "alice");
+        if method == "POST" {
+            listed(&scene);
+        }
+        let away = format!("{}//{}/steal", scene.registry.origin(), thief.host());
+        // The first request only brings the challenge.
+        let first = usize::from(pattern != "/blobs/");
+        let lure = Fault::on(method, pattern).skip(first).always().answer(status, "").header("location", &away);
+        scene.registry.fault(lure);
+        let line = if method == "POST" {
+            "push --retries 0 @demo/app:v1"
+        } else {
+            "create --retries 0 @t/list:v1 @t/app:amd64"
+        };
+        scene.run(line).fails(1);
+        let shown = thief.heads().iter().any(|head| head.to_lowercase().contains("authorization"));
+        assert!(!shown, "{method} {pattern}: {:?}", thief.heads());
+    }
+}
+
+#[test]
+fn an_upload_from_tls_to_plain_http_is_refused() {
+    let identity = crate::support::certs::private_ca();
+    let other = Raw::saying("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
+    for scheme in ["http", "ftp", "file"] {
+        let scene = Scene::with(Embedded::plain().tls(&identity).declining_mounts(202));
+        listed(&scene);
+        let location = format!("{scheme}://{}/upload", other.host());
+        scene
+            .registry
+            .fault(Fault::on("POST", "/blobs/uploads/").always().answer(202, "").header("location", &location));
+        let said = scene.run("push --retries 0 @demo/app:v1").fails(1);
+        assert!(said.contains("/upload"), "{scheme}: {said}");
+        assert!(other.heads().is_empty(), "{:?}", other.heads());
+    }
+}
+
 #[test]
 fn an_image_that_is_somebody_elses_bytes_is_never_stored_or_pushed() {
     let scene = Scene::new();
