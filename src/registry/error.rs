@@ -10,6 +10,8 @@ use thiserror::Error;
 
 /// How much of a registry's message is shown, in characters.
 const MESSAGE_LIMIT: usize = 500;
+/// How many of the things that a registry says are wrong are shown.
+const DIAGNOSTICS_LIMIT: usize = 10;
 
 /// Why a registry operation failed.
 #[derive(Debug, Error)]
@@ -265,7 +267,7 @@ fn is_web_page(body: &[u8]) -> bool {
 fn from_json(object: &Object) -> Vec<Diagnostic> {
     let listed = object.array("errors").ok().flatten().unwrap_or_default();
     if !listed.is_empty() {
-        return listed.into_iter().filter_map(|json| from_entry(json).ok()).collect();
+        return listed.into_iter().filter_map(|json| from_entry(json).ok()).take(DIAGNOSTICS_LIMIT).collect();
     }
     ["details", "message", "error"]
         .iter()

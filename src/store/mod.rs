@@ -391,6 +391,18 @@ mod tests {
     }
 
     #[test]
+    fn a_link_to_a_list_stays_one() {
+        let (_keep, store) = store();
+        let (list, link) = (parse("list"), parse("link"));
+        store.create(&list, &[image("a")]).unwrap();
+        std::os::unix::fs::symlink(store.directory(&list), store.directory(&link)).unwrap();
+        fs::remove_dir_all(store.root.join(PRIVATE_DIRECTORY).join("lists")).unwrap();
+        amend(&store, &link, &["b", "c"]).unwrap();
+        assert!(fs::symlink_metadata(store.directory(&link)).unwrap().is_symlink());
+        assert_eq!(names(&store, &link), ["a", "b", "c"]);
+    }
+
+    #[test]
     fn a_list_is_replaced_whatever_it_was() {
         let (_keep, store) = store();
         let list = parse("list");

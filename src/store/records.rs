@@ -50,7 +50,7 @@ struct Identity {
 
 impl Identity {
     fn of(path: &Path) -> io::Result<Self> {
-        let metadata = fs::symlink_metadata(path)?;
+        let metadata = fs::metadata(path)?;
         let born = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let born = born.and_then(|age| u64::try_from(age.as_nanos()).ok());
         Ok(Self { inode: metadata.ino(), born })

@@ -51,7 +51,9 @@ impl Transaction {
         stays: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let done = self.stage_and_commit(directory, files, stays, before_commit);
+        // What a symbolic link leads to is changed, not the link, as docker does.
+        let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+        let done = self.stage_and_commit(&directory, files, stays, before_commit);
         self.tidy();
         done
     }

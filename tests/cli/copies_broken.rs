@@ -38,7 +38,7 @@ fn d8_a_blob_of_another_length_than_its_descriptor_says_is_an_error() {
     let image = amd64();
     scene.other().put_image("src/app", "1", &image);
     let layer = image.blob_digests()[1].clone();
-    let longer = [image.blobs()[1].as_slice(), &[0; 100_000]].concat();
+    let longer = [image.blobs()[1].as_slice(), &vec![0; 100_000]].concat();
     scene.ok("create @dst/app:v1 %src/app:1");
     scene.other().fault(Fault::on("GET", &layer).always().answer(200, longer));
     let said = scene.run("push --retries 0 @dst/app:v1").fails(1);
