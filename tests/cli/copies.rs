@@ -7,6 +7,7 @@ use crate::process::spawn;
 use crate::scene::{Scene, amd64, digests};
 use crate::support::acl::Acl;
 use crate::support::build::Build;
+use crate::support::certs;
 use crate::support::debian::{DebianRegistry, Registry as _};
 use crate::support::embedded::{Builder, Embedded};
 use crate::support::faults::Fault;
@@ -31,9 +32,10 @@ pub fn listed(target: Builder, source: Builder) -> (Scene, Build) {
     (scene, build)
 }
 
-/// One image with this many blobs at `%src/app:many`, as the list `@dst/app:v1`.
+/// One image with this many blobs at `%src/app:many`, as the list `@dst/app:v1`. The source speaks HTTP/2, which lets a
+/// client ask for everything at once.
 pub fn many(blobs: usize) -> (Scene, Sample) {
-    let scene = Scene::with_two(Embedded::plain(), Embedded::plain());
+    let scene = Scene::with_two(Embedded::plain(), Embedded::plain().tls(&certs::private_ca()));
     let layers: Vec<String> = (1..blobs).map(|layer| format!("layer {layer}")).collect();
     let image = Sample::oci_with_layers("linux/amd64", &layers.iter().map(String::as_str).collect::<Vec<_>>());
     scene.other().put_image("src/app", "many", &image);
