@@ -51,10 +51,10 @@ impl Registry {
         declined: Option<Declined>,
         moved: impl Fn(u64) + Clone + Send + 'static,
     ) -> Result<Copied, RegistryError> {
-        let _turn = self.copies.acquire().await;
         if self.has_blob(blob.target, blob.digest).await {
             return Ok(Copied::Present);
         }
+        let _turn = self.copies.acquire().await;
         let mut upload = declined.and_then(|declined| declined.upload);
         let (begun, mut made) = (Instant::now(), 0);
         loop {

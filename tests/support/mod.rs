@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod raw;
 pub mod repositories;
 pub mod route;
+pub mod rtt;
 pub mod sample;
 pub mod sandbox;
 pub mod scene;
