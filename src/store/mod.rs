@@ -167,11 +167,10 @@ impl Store {
         let mut entry = self.get(list, image)?;
         change(&mut entry)?;
         let (directory, records) = (self.directory(list), self.records());
-        let recorded = |staged: &Path| match records.find(&directory) {
-            Some(_) => Ok(()),
-            None => records.write(list, staged, [], []),
-        };
-        Ok(transaction.write(&directory, &[(file_name(image), entry.to_json())], |_| true, recorded)?)
+        if records.find(&directory).is_none() {
+            records.write(list, &directory, [], [])?;
+        }
+        Ok(transaction.replace(&directory.join(file_name(image)), &entry.to_json())?)
     }
 
     /// Removes a list without looking at its entries, so that broken ones can be removed too.

@@ -24,13 +24,20 @@ pub(super) struct Transaction {
 impl Transaction {
     pub(super) fn begin(root: &Path) -> Result<Self, StoreError> {
         let private = root.join(PRIVATE_DIRECTORY);
-        make_directories(&private)?;
-        keep_owner(root, &private);
         let path = private.join("lock");
         let failed = |error| StoreError::io("lock", &path, error);
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(&path).map_err(failed)?;
-        keep_owner(root, &path);
+        let open =
+            |may_be_new| OpenOptions::new().create(may_be_new).truncate(false).write(true).mode(FILE_MODE).open(&path);
+        let lock = match open(false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_directories(&private)?;
+                let lock = open(true).map_err(failed)?;
+                keep_owner(root, &private);
+                keep_owner(root, &path);
+                lock
+            }
+            lock => lock.map_err(failed)?,
+        };
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => lock.lock().map_err(failed)?,
             // Some network file systems have no locks; a store on one is as safe as docker's.
@@ -95,6 +102,19 @@ impl Transaction {
             }
         }
         Ok(())
+    }
+
+    /// Puts a file in the place of one in a directory.
+    pub(super) fn replace(&self, path: &Path, content: &[u8]) -> Result<(), StoreError> {
+        let written = write_file(&self.staging, content).and_then(|()| keep_access(path, &self.staging));
+        let synced = written.and_then(|()| sync_file(&self.staging));
+        let done = synced
+            .map_err(|error| StoreError::io("write", &self.staging, error))
+            .and_then(|()| fs::rename(&self.staging, path).map_err(|error| StoreError::io("open", path, error)));
+        if done.is_err() {
+            self.tidy();
+        }
+        done
     }
 
     /// Adds the files that stay to what is staged.
@@ -180,10 +200,14 @@ fn sync(directory: &Path, files: &[(String, Vec<u8>)]) -> Result<(), StoreError>
     if files.len() > 16 && sync_file_system(directory) {
         return Ok(());
     }
-    files.iter().map(|(name, _)| directory.join(name)).try_for_each(|path| {
-        let synced = File::open(&path).and_then(|file| file.sync_data());
-        synced.map_err(|error| StoreError::io("write", &path, error))
-    })
+    files
+        .iter()
+        .map(|(name, _)| directory.join(name))
+        .try_for_each(|path| sync_file(&path).map_err(|error| StoreError::io("write", &path, error)))
+}
+
+fn sync_file(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_data()
 }
 
 /// Whether the file system has been told to write everything down.
