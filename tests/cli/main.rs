@@ -41,6 +41,7 @@ mod releases;
 mod remove;
 mod replace;
 mod rm;
+mod scale;
 mod stale;
 mod tags;
 mod tls;
