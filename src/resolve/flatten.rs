@@ -1,6 +1,6 @@
 //! Takes lists apart into the images they consist of, lists within lists too.
 
-use super::{ResolveError, Resolved, Selection, assemble, platform};
+use super::{Platforms, ResolveError, Resolved, Selection, assemble};
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Document, Image, ImageManifest, Index, Origin, Platform, parse};
 use crate::reference::Reference;
@@ -23,6 +23,7 @@ pub(super) async fn flatten(
     digest: &Digest,
     index: Index,
     selection: &Selection,
+    platforms: &Platforms,
 ) -> anyhow::Result<Resolved> {
     if index.manifests.is_empty() {
         return Err(ResolveError::Empty(list.clone()).into());
@@ -44,7 +45,7 @@ pub(super) async fn flatten(
             }
         }
         if level.is_empty() {
-            let images = leaves.into_iter().map(|leaf| complete(registry, list, digest, leaf));
+            let images = leaves.into_iter().map(|leaf| complete(registry, list, digest, leaf, platforms));
             let images = stream::iter(images).buffered(registry.in_hand());
             return Ok(Resolved { images: images.try_collect().await?, passed_over });
         }
@@ -106,10 +107,11 @@ async fn complete(
     list: &Reference,
     digest: &Digest,
     (entry, fetched, manifest): (Descriptor, Fetched, Image),
+    platforms: &Platforms,
 ) -> anyhow::Result<ImageManifest> {
     let platform = match entry.platform.filter(Platform::is_stated) {
         Some(platform) => platform,
-        None => platform(registry, list, &manifest).await?,
+        None => platforms.of(registry, list, &manifest).await?,
     };
     let reference = list.with_digest(fetched.digest.clone());
     let mut image = assemble(reference, fetched, manifest, platform.clone());

@@ -13,8 +13,11 @@ use crate::registry::{Fetched, Registry, RegistryError};
 use anyhow::Context as _;
 use flatten::{Extent, flatten, limit};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
+use tokio::sync::OnceCell;
 
 /// Why a reference is no image.
 #[derive(Debug, Error)]
@@ -51,7 +54,8 @@ pub async fn images(
     progress: Progress,
 ) -> anyhow::Result<Resolved> {
     let step = progress.parts("resolving images:", references.len());
-    let sources = references.iter().map(|reference| source(registry, reference, selection));
+    let platforms = Platforms::default();
+    let sources = references.iter().map(|reference| source(registry, reference, selection, &platforms));
     let mut sources = pin!(stream::iter(sources).buffered(registry.in_hand()));
     let mut all = Resolved::default();
     while let Some(source) = sources.try_next().await? {
@@ -62,14 +66,20 @@ pub async fn images(
     Ok(all)
 }
 
-async fn source(registry: &Registry, reference: &Reference, selection: &Selection) -> anyhow::Result<Resolved> {
+async fn source(
+    registry: &Registry,
+    reference: &Reference,
+    selection: &Selection,
+    platforms: &Platforms,
+) -> anyhow::Result<Resolved> {
     let fetched = registry.manifest(reference).await?;
     match parse(&fetched.content_type, &fetched.bytes)? {
         Document::Image(manifest) => {
-            let image = image(registry, reference, fetched, manifest).await?;
+            let platform = platforms.of(registry, reference, &manifest).await?;
+            let image = with_platform(reference, fetched, manifest, platform);
             Ok(Resolved { images: vec![image], passed_over: Vec::new() })
         }
-        Document::Index(index) => flatten(registry, reference, &fetched.digest, index, selection).await,
+        Document::Index(index) => flatten(registry, reference, &fetched.digest, index, selection, platforms).await,
     }
 }
 
@@ -80,18 +90,31 @@ pub async fn image(
     fetched: Fetched,
     manifest: Image,
 ) -> anyhow::Result<ImageManifest> {
-    let platform = platform(registry, reference, &manifest).await?;
+    let platform = Platforms::default().of(registry, reference, &manifest).await?;
+    Ok(with_platform(reference, fetched, manifest, platform))
+}
+
+fn with_platform(reference: &Reference, fetched: Fetched, manifest: Image, platform: Platform) -> ImageManifest {
     let (source, digest) = (reference.to_string(), fetched.digest.to_string());
     let mut image = assemble(reference.clone(), fetched, manifest, platform.clone());
     image.origin = Some(Origin { source, digest, platform, ..Origin::default() });
-    Ok(image)
+    image
 }
 
-/// The platform that an image's config states.
-async fn platform(registry: &Registry, repository: &Reference, manifest: &Image) -> anyhow::Result<Platform> {
-    let config = Digest::parse(&manifest.config.digest).map_err(|_| ResolveError::ConfigDigest)?;
-    let config = registry.config(repository, &config).await?;
-    Ok(Platform::from_config(&config)?)
+/// The platforms that images' configs state, each config being read once.
+#[derive(Debug, Default)]
+struct Platforms(Mutex<HashMap<Digest, Arc<OnceCell<Platform>>>>);
+
+impl Platforms {
+    async fn of(&self, registry: &Registry, repository: &Reference, manifest: &Image) -> anyhow::Result<Platform> {
+        let digest = Digest::parse(&manifest.config.digest).map_err(|_| ResolveError::ConfigDigest)?;
+        let cell = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(digest.clone()).or_default());
+        let platform = cell.get_or_try_init(|| async {
+            let config = registry.config(repository, &digest).await?;
+            anyhow::Ok(Platform::from_config(&config)?)
+        });
+        Ok(platform.await?.clone())
+    }
 }
 
 /// Fetches the images that a list in a registry consists of. An entry that is not there, or that is no image, comes

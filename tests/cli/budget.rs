@@ -18,12 +18,19 @@ fn scene(registry: Builder, images: usize, layers: usize) -> Scene {
     for image in 0..images {
         let names: Vec<String> = (0..layers).map(|layer| format!("layer {image} {layer}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        scene.registry.put_image(&format!("src/{image}"), "1", &Sample::oci_with_layers("linux/amd64", &names));
+        scene.registry.put_image(
+            &format!("src/{image}"),
+            "1",
+            &Sample::oci_with_layers(&format!("linux/cpu{image}"), &names),
+        );
     }
     scene.registry.log().clear();
     scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(200)));
     scene
 }
+
+/// Images, and layers of each: of 1, 9 and 30 blobs, as far as all requests are under way at once.
+const SIZES: [(usize, usize); 6] = [(1, 0), (1, 29), (3, 29), (4, 8), (10, 0), (10, 8)];
 
 fn create_line(images: usize) -> String {
     let images: Vec<String> = (0..images).map(|image| format!("@src/{image}:1")).collect();
@@ -34,7 +41,7 @@ fn create_line(images: usize) -> String {
 /// and layers there are.
 #[test]
 fn requests_that_do_not_depend_on_each_other_are_sent_together() {
-    for (images, layers) in [(1, 1), (4, 8), (10, 8)] {
+    for (images, layers) in SIZES {
         let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
         let identity = certs::private_ca();
         let scene = scene(Embedded::plain().tls(&identity).bearer(&tokens), images, layers);
@@ -70,7 +77,7 @@ fn requests_that_do_not_depend_on_each_other_are_sent_together() {
 /// The same in one command: one token for everything, and nothing is asked for twice.
 #[test]
 fn create_and_push_have_one_token_and_one_connection() {
-    for (images, layers) in [(1, 1), (4, 8), (10, 8)] {
+    for (images, layers) in SIZES {
         let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
         let identity = certs::private_ca();
         let scene = scene(Embedded::plain().tls(&identity).bearer(&tokens), images, layers);
@@ -82,6 +89,19 @@ fn create_and_push_have_one_token_and_one_connection() {
         assert_eq!(tokens.requests().len(), 1, "{:?}", tokens.requests());
         assert_eq!(log.connections(), 1);
     }
+}
+
+/// A config that several images have says the same about all of them.
+#[test]
+fn a_config_of_several_images_is_fetched_once() {
+    let scene = Scene::new();
+    for name in ["one", "two", "three"] {
+        scene.registry.put_image(&format!("src/{name}"), "1", &Sample::oci("linux/amd64"));
+    }
+    scene.registry.log().clear();
+    scene.ok("create @dst/app:1 @src/one:1 @src/two:1 @src/three:1");
+    let log = scene.registry.log();
+    assert_eq!((log.count("GET */manifests/*"), log.count("GET */blobs/*")), (3, 1), "{:?}", log.lines());
 }
 
 /// An index costs one round trip more than its images would: it has to be read first.

@@ -83,7 +83,8 @@ fn ten_thousand_other_lists_are_not_looked_at() {
         ran.ok();
         calls.len()
     };
-    commands.iter().for_each(|words| drop(calls(words)));
+    // The first run makes what the others find.
+    let _first: Vec<usize> = commands.iter().map(|words| calls(words)).collect();
     let few: Vec<usize> = commands.iter().map(|words| calls(words)).collect();
     let store = scene.home.list(&list).parent().expect("the store").to_owned();
     (0..10_000).for_each(|number| fs::create_dir(store.join(format!("h.io_app-{number}"))).expect("a directory"));
