@@ -107,7 +107,8 @@ impl Records {
         };
         let place = self.directory.parent().and_then(Path::parent).unwrap_or(&self.directory).join(file_name(list));
         let directories = [staged, &place].into_iter().filter_map(|path| Identity::of(path).ok()).collect();
-        let origins = entries.into_iter().chain(outdated).filter_map(origin).collect();
+        // An entry may come from elsewhere now and be the same as before; of two origins, the later one counts.
+        let origins = outdated.into_iter().chain(entries).filter_map(origin).collect();
         let json = serde_json::to_vec(&Record { name: list.to_string(), directories, origins });
         let json = json.map_err(|error| failed(error.into()))?;
         fs::create_dir_all(&self.directory).map_err(failed)?;

@@ -144,6 +144,40 @@ fn d3_an_index_that_has_not_moved_stays() {
 }
 
 #[test]
+fn d3_an_index_that_has_not_moved_gives_what_is_asked_for_now_beside_what_it_gave_before() {
+    let scene = Scene::new();
+    let build = Build::of(&["linux/amd64", "linux/arm64", "linux/s390x"]);
+    build.put(&scene.registry, "t/multi", "1");
+    scene.ok("create --platform linux/amd64 @t/multi:some @t/multi:1");
+    scene.ok("create --amend --platform linux/arm64 @t/multi:some @t/multi:1");
+    let list = scene.inspect("@t/multi:some");
+    let mut found = digests(&list);
+    let expected = [&build.images()[..2], &build.attestations()[..2]].concat();
+    let mut expected: Vec<String> = expected.iter().map(Sample::digest).collect();
+    found.sort_unstable();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn d3_an_index_that_has_moved_and_kept_an_image_is_said_to_have_moved_once() {
+    let scene = Scene::new();
+    let (old, new) = (Build::of(&["linux/amd64"]), Build::of(&["linux/amd64", "linux/arm64"]));
+    assert_eq!(old.images()[0].digest(), new.images()[0].digest());
+    for again in ["--amend", "--replace"] {
+        old.put(&scene.registry, "t/multi", "1");
+        scene.ok("create --replace @t/multi:all @t/multi:1");
+        new.put(&scene.registry, "t/multi", "1");
+        scene.ok(&format!("create {again} @t/multi:all @t/multi:1"));
+        for line in ["create --amend @t/multi:all @t/multi:1", "push @t/multi:all"] {
+            let ran = scene.run(line);
+            assert_eq!(ran.stderr, "", "{again}, {line}");
+            ran.ok();
+        }
+    }
+}
+
+#[test]
 fn d3_a_tag_that_became_an_index_gives_its_images_for_the_one() {
     let scene = Scene::with_list();
     let build = Build::salted("new", &["linux/amd64"]);

@@ -38,7 +38,9 @@ pub(super) fn plan(
             carry_over(predecessor, &mut image);
         }
         if seen.insert(source.clone()) {
-            gone.extend(old.iter().map(|entry| &entry.reference).filter(|name| !names.contains(name)).cloned());
+            // A list that is what it was may have been asked for other images this time.
+            let outdated = old.iter().filter(|entry| digest(entry) != digest(&image));
+            gone.extend(outdated.map(|entry| &entry.reference).filter(|name| !names.contains(name)).cloned());
             moved.extend(old.first().and_then(|old| movement(source, old, &image)));
         }
         images.push(image);
