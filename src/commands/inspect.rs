@@ -56,8 +56,11 @@ enum InspectError {
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let reference = Reference::parse(&options.name)?;
     if let Some(list) = &options.list {
-        let image = app.store.get(&Reference::parse(list)?, &reference)?;
-        return app.print(show_image(&image, options.look)?);
+        let image = [app.store.get(&Reference::parse(list)?, &reference)?];
+        if let Some(wanted) = &options.platform {
+            choose(&image, |image| &image.descriptor, wanted)?;
+        }
+        return app.print(show_image(&image[0], options.look)?);
     }
     // A local list that cannot be read is passed over, as docker does.
     if let Ok(images) = app.store.list(&reference) {

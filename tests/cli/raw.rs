@@ -135,6 +135,10 @@ fn a_single_image_is_for_its_own_platform() {
     assert_eq!(scene.ok("inspect --platform linux/amd64 @t/app:amd64"), scene.ok("inspect @t/app:amd64"));
     let said = scene.refused("inspect --platform linux/s390x @t/app:amd64");
     is_not_there(&said, "linux/amd64");
+    scene.create("t/app:v1", &["t/app:amd64", "t/app:arm64"]);
+    scene.ok("inspect --platform linux/amd64 @t/app:v1 @t/app:amd64");
+    let said = scene.refused("inspect --platform linux/s390x @t/app:v1 @t/app:amd64");
+    is_not_there(&said, "linux/amd64");
 }
 
 #[test]
