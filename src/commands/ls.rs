@@ -73,7 +73,8 @@ fn platforms(list: &ListSummary) -> Vec<String> {
     let images = list.images.as_deref().unwrap_or_default();
     let is_image = |image: &&ImageManifest| !image.descriptor.is_attestation();
     let mut platforms = Vec::new();
-    for platform in images.iter().filter(is_image).filter_map(|image| image.descriptor.platform.as_ref()) {
+    let stated = images.iter().filter(is_image).filter_map(|image| image.descriptor.platform.as_ref());
+    for platform in stated.filter(|platform| platform.is_stated()) {
         let platform = platform.to_string();
         if !platforms.contains(&platform) {
             platforms.push(platform);
@@ -97,7 +98,12 @@ fn row(list: &ListSummary, now: SystemTime) -> [String; 4] {
     let mark = if list.name_is_guessed { " ?" } else { "" };
     let entries = list.images.as_ref().map_or_else(|_| "broken".to_owned(), |images| images.len().to_string());
     let age = now.duration_since(list.modified).unwrap_or_default();
-    [format!("{}{mark}", list.name), entries, platforms(list).join(","), rough(age)]
+    [shown(&format!("{}{mark}", list.name)), entries, shown(&platforms(list).join(",")), rough(age)]
+}
+
+/// A text without what would break the table or a terminal would obey: a registry may call a platform anything.
+fn shown(text: &str) -> String {
+    text.replace(|c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'), " ")
 }
 
 /// A time in its largest unit.

@@ -4,8 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, amd64, arm64};
 use crate::support::debian;
+use crate::support::sample::{OCI_INDEX, Sample, index};
 use crate::support::sandbox::Sandbox;
 
 /// The lists as JSON.
@@ -125,4 +126,27 @@ fn ls_asks_no_registry_and_changes_nothing() {
     let (connections, before) = (scene.registry.connections(), scene.home.tree());
     scene.ok("ls");
     assert_eq!((scene.registry.connections(), scene.home.tree()), (connections, before));
+}
+
+#[test]
+fn what_a_registry_calls_a_platform_gives_a_terminal_no_orders() {
+    let scene = Scene::new();
+    let mut entries = [amd64().index_entry(), arm64().index_entry()];
+    entries[0]["platform"] = json!({"os": "li\u{1b}[2Jnux", "architecture": "am\nd64", "variant": "\u{202e}v1"});
+    scene.registry.put_image("t/odd", "a", &amd64());
+    scene.registry.put_image("t/odd", "b", &arm64());
+    scene.registry.put_manifest("t/odd", "1", OCI_INDEX, &index(OCI_INDEX, &entries));
+    scene.create("t/odd:all", &["t/odd:1"]);
+    let said = scene.ok("ls");
+    assert!(said.lines().count() == 2 && said.contains("li [2Jnux/am d64/ v1,linux/arm64"), "{said:?}");
+}
+
+#[test]
+fn what_has_no_platform_is_not_listed_with_one() {
+    let scene = Scene::new();
+    let nowhere = Sample::oci("/");
+    scene.registry.put_image("t/odd", "nowhere", &nowhere);
+    scene.create("t/odd:all", &["t/odd:nowhere", "t/app:amd64"]);
+    assert_eq!(listed(&scene)[0]["platforms"], json!(["linux/amd64"]));
+    assert_eq!(listed(&scene)[0]["entries"], json!(2));
 }
