@@ -1,7 +1,7 @@
 //! Files that the user wants results in: written wholly, and only when there is a result.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -19,37 +19,77 @@ pub struct ResultFileError {
 #[derive(Debug)]
 pub struct ResultFile {
     path: PathBuf,
-    /// None for a pipe or a device, which nothing can take the place of.
-    staged: Option<NamedTempFile>,
+    way: Way,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A new file takes the place of the old one at one stroke.
+    Replace,
+    /// Where it is: its directory takes no new file.
+    Overwrite,
+    /// Behind what is there: it is a pipe or a device, or one of our own streams, which may be a file.
+    Append,
 }
 
 impl ResultFile {
     /// Makes sure that the file can be written, and leaves what is there alone.
     pub fn prepare(path: &Path) -> Result<Self, ResultFileError> {
         let failed = |error| ResultFileError { path: path.to_owned(), error };
+        let is_stream = ["/dev", "/proc"].iter().any(|special| path.starts_with(special));
+        let found = fs::metadata(path);
+        if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
+            return Err(failed(ErrorKind::IsADirectory.into()));
+        }
+        if found.as_ref().is_ok_and(|found| is_stream || !found.is_file()) {
+            return Ok(Self { path: path.to_owned(), way: Way::Append });
+        }
         // What a symbolic link leads to is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mode = match fs::metadata(&path) {
-            Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
-            Ok(found) if !found.is_file() => return Ok(Self { path, staged: None }),
-            Ok(found) => found.permissions(),
-            Err(_) => Permissions::from_mode(0o666),
+        // Nothing stays behind, should we be killed before there is a result.
+        let way = match stage(&path) {
+            Ok(_) => Way::Replace,
+            Err(_) if OpenOptions::new().write(true).open(&path).is_ok() => Way::Overwrite,
+            Err(error) => return Err(failed(error)),
         };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let staged =
-            tempfile::Builder::new().prefix(".mfst-").permissions(mode).tempfile_in(directory).map_err(failed)?;
-        Ok(Self { path, staged: Some(staged) })
+        Ok(Self { path, way })
     }
 
     /// Writes the file.
     pub fn write(self, content: &[u8]) -> Result<(), ResultFileError> {
-        let written = match self.staged {
-            Some(mut staged) => staged
-                .write_all(content)
-                .and_then(|()| staged.as_file().sync_data())
-                .and_then(|()| staged.persist(&self.path).map(drop).map_err(|error| error.error)),
-            None => OpenOptions::new().write(true).open(&self.path).and_then(|mut file| file.write_all(content)),
+        let written = match self.way {
+            Way::Replace => replace(&self.path, content),
+            Way::Overwrite => overwrite(&self.path, content),
+            Way::Append => {
+                OpenOptions::new().append(true).open(&self.path).and_then(|mut file| file.write_all(content))
+            }
         };
         written.map_err(|error| ResultFileError { path: self.path, error })
     }
+}
+
+/// A file beside this one, with its mode.
+fn stage(path: &Path) -> io::Result<NamedTempFile> {
+    let mode = fs::metadata(path).map_or_else(|_| Permissions::from_mode(0o666), |found| found.permissions());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::metadata(directory)?;
+    let staged = tempfile::Builder::new().prefix(".mfst-").permissions(mode).tempfile_in(directory);
+    // The name that it would have had says nothing to anyone.
+    staged.map_err(|error| error.kind().into())
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut staged = stage(path)?;
+    staged.write_all(content)?;
+    staged.as_file().sync_data()?;
+    match staged.persist(path) {
+        // A file that is mounted keeps its place.
+        Err(refused) if refused.error.kind() == ErrorKind::ResourceBusy => overwrite(path, content),
+        done => Ok(done.map(drop)?),
+    }
+}
+
+fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).truncate(true).open(path)?.write_all(content)
 }

@@ -83,10 +83,37 @@ fn a_receipt_that_cannot_be_written_is_an_error_before_anything_is_sent() {
         let missing = format!("{directory}/no/such/file");
         for place in [missing, directory] {
             let said = scene.refused(&format!("push {flag} {place} @t/app:v1"));
-            assert!(said.contains(&place), "{said}");
+            assert!(said.contains(&place) && !said.contains(".mfst-"), "{said}");
         }
         assert!(scene.registry.log().writes().is_empty(), "{:?}", scene.registry.log().lines());
     }
+}
+
+#[test]
+fn a_push_that_is_killed_leaves_nothing_where_the_receipts_go() {
+    let scene = Scene::with_list();
+    let directory = receipts(&scene);
+    let (file, json) = (directory.join("digest"), directory.join("json"));
+    scene.registry.fault(Fault::on("PUT", "/manifests/v1").hang());
+    let line = format!("push --digestfile {} --metadata-file {} @t/app:v1", file.display(), json.display());
+    let mut child = crate::process::spawn(&scene, &line);
+    scene.registry.script().wait_until_played();
+    child.kill().expect("a process to kill");
+    child.wait().expect("an end");
+    is_empty(&directory);
+}
+
+#[test]
+fn a_receipt_on_a_stream_of_ours_comes_behind_what_is_there() {
+    let scene = Scene::with_list();
+    let directory = receipts(&scene);
+    let out = directory.join("out");
+    let words = scene.words("push --digestfile /dev/stdout @t/app:v1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let stdout = fs::File::create(&out).expect("a file");
+    assert!(scene.home.command(&words).stdout(stdout).status().expect("a run").success());
+    let digest = pushed_digest(&scene, "t/app");
+    assert_eq!(fs::read_to_string(&out).expect("the output"), format!("{digest}\n{digest}"));
 }
 
 #[test]
