@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::digest::Digest;
 use crate::json::{SyntaxError, indent};
 use crate::manifest::{
-    DOCKER_LIST, Descriptor, Document, ImageManifest, Index, ManifestList, OCI_INDEX, PlatformSelector, entry_digest,
-    parse,
+    DOCKER_LIST, Descriptor, Document, ImageManifest, Index, ManifestList, OCI_INDEX, Platform, PlatformSelector,
+    entry_digest, parse,
 };
 use crate::reference::Reference;
 use crate::registry::{Fetched, Registry};
@@ -72,27 +72,28 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let text = app.wait_for(async {
         let fetched = registry.manifest(&reference).await?;
         let Some(wanted) = &options.platform else {
-            return show_fetched(app, &registry, &reference, fetched, options).await;
+            return show_fetched(app, &registry, &reference, fetched, None, options).await;
         };
-        let (reference, fetched) = descend(&registry, reference, fetched, wanted).await?;
-        show_fetched(app, &registry, &reference, fetched, options).await
+        let (reference, fetched, platform) = descend(&registry, reference, fetched, wanted).await?;
+        show_fetched(app, &registry, &reference, fetched, platform, options).await
     })??;
     app.print(text)
 }
 
-/// Goes from a list to the image in it that is for the platform; lists in lists are gone through.
+/// Goes from a list to the image in it that is for the platform, and tells what the list says about where that one
+/// runs; lists in lists are gone through.
 async fn descend(
     registry: &Registry,
     reference: Reference,
     fetched: Fetched,
     wanted: &PlatformSelector,
-) -> anyhow::Result<(Reference, Fetched)> {
+) -> anyhow::Result<(Reference, Fetched, Option<Platform>)> {
     let index = match parse(&fetched.content_type, &fetched.bytes)? {
         Document::Index(index) => index,
         Document::Image(image) => {
             let image = resolve::image(registry, &reference, fetched.clone(), image).await?;
             choose(&[image], |image| &image.descriptor, wanted)?;
-            return Ok((reference, fetched));
+            return Ok((reference, fetched, None));
         }
     };
     let mut there = Vec::new();
@@ -110,7 +111,7 @@ async fn descend(
             let fetched = registry.manifest(&reference.at_digest(digest.clone())).await?;
             match parse(&fetched.content_type, &fetched.bytes)? {
                 Document::Index(index) => lists.push_back(index),
-                Document::Image(_) => return Ok((reference.with_digest(digest), fetched)),
+                Document::Image(_) => return Ok((reference.with_digest(digest), fetched, entry.platform.clone())),
             }
         }
         there.extend(index.manifests.into_iter().filter(|entry| !is_list(&entry)));
@@ -138,6 +139,7 @@ async fn show_fetched(
     registry: &Registry,
     reference: &Reference,
     fetched: Fetched,
+    platform: Option<Platform>,
     options: &Options,
 ) -> anyhow::Result<Vec<u8>> {
     if options.look == Look::Raw {
@@ -145,7 +147,9 @@ async fn show_fetched(
     }
     match (parse(&fetched.content_type, &fetched.bytes)?, options.look) {
         (Document::Image(image), Look::Verbose) => {
-            show_image(&resolve::image(registry, reference, fetched, image).await?, Look::Verbose)
+            let mut image = resolve::image(registry, reference, fetched, image).await?;
+            image.descriptor.platform = platform.or(image.descriptor.platform);
+            show_image(&image, Look::Verbose)
         }
         (Document::Image(_), _) => Ok(indented(&fetched.bytes)?),
         (Document::Index(index), Look::Verbose) => show_index_in_full(app, registry, reference, index).await,

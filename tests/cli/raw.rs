@@ -99,6 +99,17 @@ fn a_platform_is_shown_verbosely_as_well() {
     assert_eq!(one["Descriptor"]["digest"], arm64().digest());
 }
 
+#[test]
+fn what_a_list_says_about_the_platform_is_shown_of_the_image_in_it() {
+    let scene = Scene::new();
+    let mut entry = arm64().index_entry();
+    entry["platform"]["variant"] = json!("v8");
+    scene.registry.put_manifest("t/app", "1", OCI_INDEX, &index(OCI_INDEX, &[entry]));
+    let all = scene.inspect("-v @t/app:1");
+    assert_eq!(scene.inspect("-v --platform linux/arm64 @t/app:1"), all[0]);
+    assert_eq!(all[0]["Descriptor"]["platform"]["variant"], "v8");
+}
+
 /// Fails unless the error tells the platforms that there are, and nothing but images' platforms.
 #[track_caller]
 fn is_not_there(said: &str, there: &str) {
