@@ -63,6 +63,14 @@ pub struct Origin {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Origin {
+    /// Whether one of these is what was resolved.
+    #[must_use]
+    pub fn is_of(&self, references: &[Reference]) -> bool {
+        references.iter().any(|reference| reference.to_string() == self.source)
+    }
+}
+
 /// One image of a manifest list.
 #[derive(Debug, Clone)]
 pub struct ImageManifest {

@@ -173,6 +173,19 @@ impl Store {
         Ok(transaction.replace(&directory.join(file_name(image)), &entry.to_json())?)
     }
 
+    /// Takes down that these tags, sources of the list's entries, now mean what has this digest: the list itself has been
+    /// pushed there.
+    pub fn move_sources(&self, list: &Reference, tags: &[Reference], digest: &str) -> Result<(), StoreError> {
+        let _transaction = Transaction::begin(&self.root)?;
+        let mut entries = self.list_unchecked(list)?;
+        for origin in entries.iter_mut().filter_map(|entry| entry.origin.as_mut()) {
+            if origin.is_of(tags) {
+                digest.clone_into(&mut origin.digest);
+            }
+        }
+        self.records().write(list, &self.directory(list), &entries, [])
+    }
+
     /// Removes a list without looking at its entries, so that broken ones can be removed too.
     pub fn remove(&self, list: &Reference) -> Result<(), StoreError> {
         // Looked up before anything is made, so that a mistyped name leaves no trace.

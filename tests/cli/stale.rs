@@ -138,3 +138,35 @@ fn a_digest_that_the_registry_does_not_tell_is_no_move() {
     assert_eq!(ran.stderr, "");
     ran.ok();
 }
+
+#[test]
+fn a_list_pushed_under_the_name_of_a_source_is_no_move_when_it_is_pushed_again() {
+    let scene = Scene::new();
+    Build::of(&["linux/amd64"]).put(&scene.registry, "t/multi", "1");
+    for (list, source) in [("t/multi:1", "t/multi:1"), ("t/app:amd64", "t/app:amd64"), ("t/multi:2", "t/multi:1")] {
+        scene.ok(&format!("create --replace @{list} @{source} @t/app:arm64"));
+        let push = format!("push --tag {} @{list}", source.rsplit(':').next().expect("a tag"));
+        for variant in ["v8", "v9"] {
+            scene.ok(&format!("annotate --variant {variant} @{list} @t/app:arm64"));
+            let ran = scene.run(&push);
+            assert_eq!(ran.stderr, "", "{list}, {variant}");
+            ran.ok();
+        }
+        scene.ok(&push.replace("push", "push --verify"));
+        // Others may still move it.
+        let repo = source.split(':').next().expect("a repository");
+        let tag = source.rsplit(':').next().expect("a tag");
+        scene.registry.put_image(repo, tag, &Sample::oci_with_layers("linux/amd64", &["new", list]));
+        let said = scene.refused(&format!("push --verify @{list}"));
+        assert!(said.contains("has moved since the list was made"), "{said}");
+    }
+}
+
+#[test]
+fn a_list_pushed_under_the_name_of_an_image_in_it_is_amended_without_that_image() {
+    let scene = Scene::new();
+    scene.create("t/app:amd64", &["t/app:amd64", "t/app:arm64"]);
+    scene.ok("push @t/app:amd64");
+    scene.ok("create --amend @t/app:amd64 @t/app:amd64");
+    assert!(!scene.home.entry(&scene.name("t/app:amd64"), &scene.name("t/app:amd64")).exists());
+}

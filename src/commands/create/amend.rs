@@ -38,8 +38,10 @@ pub(super) fn plan(
             carry_over(predecessor, &mut image);
         }
         if seen.insert(source.clone()) {
-            // A list that is what it was may have been asked for other images this time.
-            let outdated = old.iter().filter(|entry| digest(entry) != digest(&image));
+            // A list that is what it was may have been asked for other images this time. What was an image, and is a
+            // list now, is outdated even where that list has been pushed from here.
+            let outdated =
+                old.iter().filter(|entry| digest(entry) != digest(&image) || entry.reference.to_string() == source);
             gone.extend(outdated.map(|entry| &entry.reference).filter(|name| !names.contains(name)).cloned());
             moved.extend(old.first().and_then(|old| movement(source, old, &image)));
         }

@@ -170,5 +170,6 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, delivery: &De
         let mut images = fetch(app, &registry, &names, options, true).await?;
         store::sort(&mut images);
         push::publish(app, &registry, &targets, images, delivery, push::Sources::JustResolved).await
-    })?
+    })??;
+    Ok(())
 }

@@ -81,14 +81,21 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let registry = app.registry(options.insecure);
     let must_be_fresh = options.verify || options.delivery.strict;
     let sources = if must_be_fresh { Sources::Verified } else { Sources::Stored };
-    app.wait_for(publish(app, &registry, &targets, images, &options.delivery, sources))??;
-    if options.purge && !options.delivery.dry_run {
+    let is_source = images.iter().filter_map(|image| image.origin.as_ref()).any(|origin| origin.is_of(&targets));
+    let digest = app.wait_for(publish(app, &registry, &targets, images, &options.delivery, sources))??;
+    if options.delivery.dry_run {
+        return Ok(());
+    }
+    if options.purge {
         app.store.remove(&target)?;
+    } else if is_source {
+        // The push is done, whatever can be taken down about it.
+        let _ = app.store.move_sources(&target, &targets, digest.as_str());
     }
     Ok(())
 }
 
-/// Puts a list into its registry under all its names.
+/// Puts a list into its registry under all its names, and tells its digest.
 pub(super) async fn publish(
     app: &App,
     registry: &Registry,
@@ -96,7 +103,7 @@ pub(super) async fn publish(
     mut images: Vec<ImageManifest>,
     delivery: &Delivery,
     sources: Sources,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Digest> {
     // The order of the list's entries.
     images.sort_by_key(|image| image.descriptor.is_attestation());
     // What can be found out here is found out before anything is asked of a registry.
@@ -114,7 +121,8 @@ pub(super) async fn publish(
     if delivery.dry_run {
         let requests = plan.requests(|reference| registry.address(reference)).join("\n");
         app.log.as_docker(format_args!("digest: {digest}\n{requests}"));
-        return app.print(&plan.list.bytes);
+        app.print(&plan.list.bytes)?;
+        return Ok(digest);
     }
     let doubtful = if sources == Sources::Stored { images.as_slice() } else { &[] };
     let watched = freshness::watch(app, registry, doubtful, &digest);
@@ -125,7 +133,7 @@ pub(super) async fn publish(
     let (digest_file, metadata_file) = files;
     digest_file.map_or(Ok(()), |file| file.write(digest.as_str().as_bytes()))?;
     metadata_file.map_or(Ok(()), |file| file.write(&receipt.to_json()))?;
-    told
+    told.map(|()| digest)
 }
 
 /// What a push will ask for: the right to write to each target with its login, and to read each source from there and
