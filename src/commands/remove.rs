@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::manifest::{ImageManifest, PlatformSelector};
 use crate::reference::Reference;
 use crate::store::{Amendment, StoreError};
+use std::collections::HashSet;
 use thiserror::Error;
 
 /// What `remove` was asked for.
@@ -39,18 +40,9 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
             return Err(StoreError::NotFound(list.clone()).into());
         }
         for entry in &options.entries {
-            let image = find(current, entry, &list)?;
-            let is_about =
-                |other: &&ImageManifest| other.descriptor.subject() == Some(image.descriptor.digest.as_str());
-            let remains = |other: &&ImageManifest| {
-                other.descriptor.digest == image.descriptor.digest && other.reference != image.reference
-            };
-            removed.push(image.reference.clone());
-            // The same image may be there under another name.
-            if !current.iter().any(|other| remains(&other) && !removed.contains(&other.reference)) {
-                removed.extend(current.iter().filter(is_about).map(|other| other.reference.clone()));
-            }
+            removed.extend(find(current, entry, &list)?.into_iter().map(|image| image.reference.clone()));
         }
+        removed.extend(orphans(current, &removed));
         removed.sort();
         removed.dedup();
         Ok::<_, RemoveError>(Amendment { images: Vec::new(), gone: removed.clone() })
@@ -58,24 +50,46 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     app.print(lines(removed.iter().map(ToString::to_string)))
 }
 
-/// The one image that an entry means: by its name, else its digest, else its platform.
-fn find<'a>(current: &'a [ImageManifest], entry: &str, list: &Reference) -> Result<&'a ImageManifest, RemoveError> {
-    let by_name = Reference::parse(entry).ok();
-    let by_digest = Digest::parse(entry).ok();
-    let by_platform = PlatformSelector::parse(entry).ok();
-    let named = |image: &&ImageManifest| by_name.as_ref() == Some(&image.reference);
-    let has_digest =
-        |image: &&ImageManifest| by_digest.as_ref().is_some_and(|digest| digest.as_str() == image.descriptor.digest);
-    let has_platform = |image: &&ImageManifest| match (&by_platform, &image.descriptor.platform) {
-        (Some(selector), Some(platform)) => selector.matches(platform),
-        _ => false,
+/// The attestations of images that are removed, unless the same image is there under another name.
+fn orphans(current: &[ImageManifest], removed: &[Reference]) -> Vec<Reference> {
+    let goes = |image: &&ImageManifest| removed.contains(&image.reference);
+    let digests = |images: &mut dyn Iterator<Item = &ImageManifest>| -> HashSet<String> {
+        images.map(|image| image.descriptor.digest.clone()).collect()
     };
-    let choose = |is_meant: &dyn Fn(&&ImageManifest) -> bool| -> Vec<&'a ImageManifest> {
+    let gone = digests(&mut current.iter().filter(goes));
+    let left = digests(&mut current.iter().filter(|image| !goes(image)));
+    let is_orphan = |image: &&ImageManifest| {
+        image.descriptor.subject().is_some_and(|subject| gone.contains(subject) && !left.contains(subject))
+    };
+    current.iter().filter(is_orphan).map(|image| image.reference.clone()).collect()
+}
+
+/// The one image that an entry means, or all that came from the list it names: by name, else digest, else platform.
+fn find<'a>(
+    current: &'a [ImageManifest],
+    entry: &str,
+    list: &Reference,
+) -> Result<Vec<&'a ImageManifest>, RemoveError> {
+    let (name, digest) = (Reference::parse(entry).ok(), Digest::parse(entry).ok());
+    let platform = PlatformSelector::parse(entry).ok();
+    let choose = |is_meant: &dyn Fn(&ImageManifest) -> bool| -> Vec<&'a ImageManifest> {
         current.iter().filter(|image| is_meant(image)).collect()
     };
-    let candidates = [choose(&named), choose(&has_digest), choose(&has_platform)];
-    match candidates.into_iter().find(|found| !found.is_empty()).as_deref() {
-        Some([image]) => Ok(image),
+    let source = choose(&|image| {
+        let origins = image.origin.iter();
+        name.as_ref().is_some_and(|name| origins.into_iter().any(|origin| origin.is_of(std::slice::from_ref(name))))
+    });
+    let named = choose(&|image| name.as_ref() == Some(&image.reference));
+    if named.is_empty() && !source.is_empty() {
+        return Ok(source);
+    }
+    let has_digest = choose(&|image| digest.as_ref().is_some_and(|it| it.as_str() == image.descriptor.digest));
+    let has_platform = choose(&|image| match (&platform, &image.descriptor.platform) {
+        (Some(selector), Some(platform)) => selector.matches(platform),
+        _ => false,
+    });
+    match [named, has_digest, has_platform].into_iter().find(|found| !found.is_empty()) {
+        Some(found) if found.len() == 1 => Ok(found),
         Some(several) => {
             let candidates = several.iter().map(|image| image.reference.to_string()).collect();
             Err(RemoveError::Ambiguous { entry: entry.to_owned(), candidates })
@@ -113,7 +127,7 @@ mod tests {
             image("h.io/c", 'c', "amd64", ""),
         ];
         let found = |entry: &str| match find(&images, entry, &list) {
-            Ok(image) => image.reference.to_string(),
+            Ok(images) => images.iter().map(|image| image.reference.to_string()).collect::<Vec<_>>().join(" "),
             Err(error) => error.to_string(),
         };
         assert_eq!(found("h.io/a:1"), "h.io/a:1");

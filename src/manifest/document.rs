@@ -79,6 +79,13 @@ impl Image {
         std::iter::once(&self.config).chain(&self.layers)
     }
 
+    /// Whether it is no image at all, but something that is kept in a registry like one: a chart, a list of parts.
+    #[must_use]
+    pub fn is_artifact(&self) -> bool {
+        let images = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+        !self.config.media_type.is_empty() && !images.contains(&self.config.media_type.as_str())
+    }
+
     /// Reads an image manifest.
     pub fn read(kind: ImageKind, bytes: &[u8]) -> Result<Self, ManifestError> {
         let text = String::from_utf8_lossy(bytes);

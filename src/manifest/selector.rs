@@ -67,6 +67,12 @@ impl Platform {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
+    /// What stands in lists for the platform of what runs nowhere.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self { architecture: "unknown".to_owned(), os: "unknown".to_owned(), ..Self::default() }
+    }
+
     /// Whether two images for these platforms would be for the same machines.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

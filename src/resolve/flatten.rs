@@ -111,6 +111,7 @@ async fn complete(
 ) -> anyhow::Result<ImageManifest> {
     let platform = match entry.platform.filter(Platform::is_stated) {
         Some(platform) => platform,
+        None if manifest.is_artifact() => Platform::nowhere(),
         None => platforms.of(registry, list, &manifest).await?,
     };
     let reference = list.with_digest(fetched.digest.clone());

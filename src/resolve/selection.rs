@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use thiserror::Error;
 
 /// What is wanted of images and lists.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Images for these platforms; all if there are none.
     pub platforms: Vec<PlatformSelector>,

@@ -270,3 +270,27 @@ fn d1_bytes_of_an_entry_that_do_not_have_its_digest_are_refused() {
     let said = scene.refused("create --retries 0 @t/multi:all @t/multi:1");
     assert!(said.contains(&wrong), "{said}");
 }
+
+/// Charts and lists of parts are put into indexes beside images, and run nowhere.
+#[test]
+fn d1_what_is_no_image_comes_along_for_no_platform() {
+    let scene = Scene::new();
+    let chart = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest(b"{}"), "size": 2},
+        "layers": [],
+    });
+    scene.registry.put_blob("t/app", b"{}");
+    let chart = chart.to_string();
+    let chart_digest = scene.registry.put_manifest("t/app", "chart", OCI_MANIFEST, chart.as_bytes());
+    let entry = json!({"mediaType": OCI_MANIFEST, "digest": chart_digest, "size": chart.len()});
+    let both = index(OCI_INDEX, &[amd64().index_entry(), entry]);
+    scene.registry.put_manifest("t/app", "both", OCI_INDEX, &both);
+    scene.create("dst/app:v1", &["t/app:both"]);
+    scene.ok("push @dst/app:v1");
+    let pushed = scene.pushed("dst/app", "v1");
+    let entries = pushed["manifests"].as_array().expect("entries");
+    let chart = entries.iter().find(|entry| entry["digest"] == chart_digest.as_str()).expect("the chart");
+    assert_eq!(chart["platform"], json!({"architecture": "unknown", "os": "unknown"}));
+}

@@ -182,3 +182,12 @@ fn an_image_listed_for_two_platforms_is_for_the_first() {
     assert_eq!(digests(&list).len(), 1);
     assert_eq!(list["manifests"][0]["platform"], first["platform"]);
 }
+
+#[test]
+fn an_image_that_the_list_has_by_digest_is_left_out_like_any_other() {
+    let scene = Scene::with_list();
+    let image = scene.name(&format!("t/app@{}", crate::scene::arm64().digest()));
+    scene.ok(&format!("create --amend @t/app:v1 {image}"));
+    let said = scene.refused(&format!("create --amend --platform linux/amd64 @t/app:v1 {image}"));
+    assert_eq!(first(&said), "no image for linux/amd64; there are: linux/arm64");
+}

@@ -150,3 +150,12 @@ fn remove_asks_no_registry() {
     scene.ok("remove @t/app:v1 linux/arm64");
     assert_eq!(scene.registry.connections(), connections);
 }
+
+#[test]
+fn the_name_of_an_index_means_all_that_came_from_it() {
+    let (scene, build) = built();
+    scene.ok("create --amend @t/multi:all @t/app:amd64");
+    let said = scene.ok("remove @t/multi:all @t/multi:1");
+    assert_eq!(said.lines().count(), build.leaves().count(), "{said}");
+    assert_eq!(left(&scene, "t/multi:all"), sorted(&[amd64()]));
+}

@@ -73,7 +73,9 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_there: If
     };
     // A digest cannot come to mean something else. An old docker may have stored such an image without its bytes.
     let pinned = current.iter().filter(|entry| entry.reference.digest().is_some() && !entry.raw.is_empty());
-    let pinned: HashSet<&Reference> = pinned.map(|entry| &entry.reference).collect();
+    // Whether it is wanted this time is seen when it is fetched.
+    let is_kept = |_: &&ImageManifest| options.selection == Selection::default();
+    let pinned: HashSet<&Reference> = pinned.filter(is_kept).map(|entry| &entry.reference).collect();
     let (names, bad_name) = parse_names(&options.images);
     let (kept, asked): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| pinned.contains(name));
     let images = if asked.is_empty() {
