@@ -44,12 +44,16 @@ impl Log {
     }
 }
 
+/// Whether a terminal would obey a character instead of showing it: end a line, move, change colours, turn the text round.
+#[must_use]
+pub fn is_order(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A text without what a terminal would obey, and with no line longer than anyone reads: it may quote registries and
 /// files, which may hold anything.
 fn printable(text: &str) -> String {
-    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
-    let turns_round = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let clean = |c: char| if obeyed(c) || turns_round(c) { ' ' } else { c };
+    let clean = |c: char| if is_order(c) && c != '\n' && c != '\t' { ' ' } else { c };
     let mut shown = String::with_capacity(text.len().min(LONGEST_LINE));
     for line in text.split_inclusive('\n') {
         shown.extend(line.chars().take(LONGEST_LINE).map(clean));

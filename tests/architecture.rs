@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "digest",
             "failure",
             "json",
+            "log",
             "manifest",
             "progress",
             "reference",

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::json::{indent, marshal};
+use crate::log::is_order;
 use crate::manifest::ImageManifest;
 use crate::store::ListSummary;
 use serde::Serialize;
@@ -103,7 +104,7 @@ fn row(list: &ListSummary, now: SystemTime) -> [String; 4] {
 
 /// A text without what would break the table or a terminal would obey: a registry may call a platform anything.
 fn shown(text: &str) -> String {
-    text.replace(|c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'), " ")
+    text.replace(is_order, " ")
 }
 
 /// A time in its largest unit.
