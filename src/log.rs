@@ -3,6 +3,10 @@
 use crate::progress::undisturbed;
 use std::fmt::Display;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the user has been warned of anything in this run.
+static WARNED: AtomicBool = AtomicBool::new(false);
 
 /// How long a line may be, in characters: longer than any path or reference.
 const LONGEST_LINE: usize = 6000;
@@ -24,7 +28,14 @@ impl Log {
 
     /// Says something that the user should know though the command goes on.
     pub fn warn(self, message: impl Display) {
+        WARNED.store(true, Ordering::Relaxed);
         Self::write("warning: ", message);
+    }
+
+    /// Whether anything of that kind has been said.
+    #[must_use]
+    pub fn has_warned(self) -> bool {
+        WARNED.load(Ordering::Relaxed)
     }
 
     /// Says something that helps to understand what has been done.

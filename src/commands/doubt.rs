@@ -24,15 +24,17 @@ pub(super) enum Doubt {
     Gone { source_name: String, old: String },
 }
 
-/// Tells doubts; where the user is strict, they are errors.
+/// Tells doubts; where the user is strict, they are errors, and so is any warning that others have given before.
 pub(super) fn raise(app: &App, doubts: Vec<Doubt>, is_strict: bool) -> anyhow::Result<()> {
-    if !is_strict || doubts.is_empty() {
-        for doubt in doubts {
-            app.log.warn(doubt);
-        }
-        return Ok(());
+    if is_strict {
+        refuse(doubts, "this would be a warning without --strict")?;
+        let stopped = || anyhow::anyhow!("stopped at a warning, which --strict makes an error");
+        return if app.log.has_warned() { Err(stopped()) } else { Ok(()) };
     }
-    refuse(doubts, "this would be a warning without --strict")
+    for doubt in doubts {
+        app.log.warn(doubt);
+    }
+    Ok(())
 }
 
 /// Makes an error of doubts, if there are any.

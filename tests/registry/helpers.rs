@@ -76,6 +76,21 @@ fn d13_a_helper_that_fails_is_no_obstacle_to_public_images() {
 }
 
 #[test]
+fn d13_with_strict_the_warning_of_a_helper_is_an_error() {
+    let tokens = TokenServer::plain(acl().anonymous(&[("public/*", "pull,push")])).start();
+    let mut scene = Scene::with(Embedded::plain().bearer(&tokens));
+    scene.registry.put_image("public/app", "1", &crate::scene::amd64());
+    scene.ok("create @public/list:v1 @public/app:1");
+    helper::install(&mut scene.home, "x", helper::FAILING);
+    scene.home.write_config(r#"{"credsStore":"x"}"#);
+    for line in ["create --strict @public/list:v2 @public/app:1", "push --strict @public/list:v1"] {
+        let said = scene.refused(line);
+        tells(&said, &["warning:", "docker-credential-x", "--strict"]);
+    }
+    assert_eq!(scene.registry.log().count("PUT *"), 0);
+}
+
+#[test]
 fn a_helper_without_a_login_leaves_none_and_one_that_fails_leaves_that_of_the_file() {
     let config = |scene: &Scene| {
         let auth = json!({"username": "alice", "password": PASSWORD});

@@ -117,6 +117,7 @@ pub(super) async fn publish(
     let digest = plan.list.digest();
     if sources == Sources::Verified {
         freshness::verify(registry, &images, &digest).await?;
+        doubt::raise(app, Vec::new(), delivery.strict)?;
     }
     if delivery.dry_run {
         let requests = plan.requests(|reference| registry.address(reference)).join("\n");
