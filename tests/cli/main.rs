@@ -34,6 +34,7 @@ mod inspect;
 mod ls;
 mod platforms;
 mod process;
+mod progress;
 mod push;
 mod raw;
 mod receipts;
