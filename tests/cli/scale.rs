@@ -1,4 +1,5 @@
-//! Large lists and large stores.
+//! Large lists, large stores, and commands that should cost next to nothing. What is counted is requests and calls,
+//! never time.
 
 use std::fs;
 
@@ -6,6 +7,8 @@ use crate::scene::Scene;
 use crate::support::acl::Acl;
 use crate::support::certs;
 use crate::support::embedded::{Builder, Embedded};
+use crate::support::helper;
+use crate::support::proxy::Proxy;
 use crate::support::sample::Sample;
 use crate::support::strace::{Range, Strace};
 use crate::support::token::TokenServer;
@@ -90,4 +93,97 @@ fn ten_thousand_other_lists_are_not_looked_at() {
     (0..10_000).for_each(|number| fs::create_dir(store.join(format!("h.io_app-{number}"))).expect("a directory"));
     let many: Vec<usize> = commands.iter().map(|words| calls(words)).collect();
     assert_eq!(few, many);
+}
+
+/// The calls of a command that have to do with the store.
+fn calls(strace: &Strace, scene: &Scene, line: &str) -> Vec<String> {
+    let words = scene.words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (ran, calls) = strace.watch(&scene.home, &words, Range::Files);
+    ran.ok();
+    calls.into_iter().map(|call| call.name).collect()
+}
+
+/// Twice the images, twice the calls and not more.
+#[test]
+fn each_image_costs_the_store_the_same_however_many_there_are() {
+    let Some(strace) = Strace::find() else { return };
+    let calls_for = |images: usize| {
+        let (scene, create) = scene(Embedded::plain(), images);
+        let lines = [&create, "inspect @dst/app:1", "push @dst/app:1", "rm @dst/app:1"];
+        lines.map(|line| calls(&strace, &scene, line).len())
+    };
+    let [few, more, most] = [50, 150, 250].map(calls_for);
+    for ((few, more), most) in few.into_iter().zip(more).zip(most) {
+        // Reading a directory takes a call for every few hundred files.
+        assert!((most - more).abs_diff(more - few) <= 4, "{few}, {more}, {most}");
+    }
+}
+
+/// One image of many is changed without a look at the others.
+#[test]
+fn annotating_one_image_does_not_touch_the_others() {
+    let Some(strace) = Strace::find() else { return };
+    let calls_for = |images: usize| {
+        let (scene, create) = scene(Embedded::plain(), images);
+        scene.ok(&create);
+        calls(&strace, &scene, "annotate --arch arm64 @dst/app:1 @src/of-a-certain-length/1:1")
+    };
+    assert_eq!(calls_for(10), calls_for(100));
+}
+
+/// Lines that need no registry.
+const LOCAL: [&str; 8] = [
+    "annotate --variant v8 @t/app:v1 @t/app:arm64",
+    "inspect @t/app:v1",
+    "inspect -v @t/app:v1",
+    "inspect @t/app:v1 @t/app:arm64",
+    "ls",
+    "ls --format json",
+    "remove @t/app:v1 linux/amd64",
+    "rm @t/app:v1",
+];
+
+/// What has to do with registries is not even looked at.
+#[test]
+fn commands_that_need_no_registry_do_not_prepare_for_one() {
+    let (mut scene, proxy) = (Scene::with_list(), Proxy::open().start());
+    scene.home.write_config(r#"{"credsStore":"traced"}"#);
+    helper::install(&mut scene.home, "traced", helper::FAILING);
+    let nothing = scene.home.home().join("nothing.pem");
+    fs::write(&nothing, "no certificate").expect("a file");
+    for (name, value) in [("HTTPS_PROXY", proxy.url()), ("HTTP_PROXY", proxy.url()), ("ALL_PROXY", "::".to_owned())] {
+        scene.home.env(name, value);
+    }
+    scene.home.env("SSL_CERT_FILE", &nothing).env("SSL_CERT_DIR", &nothing).env("REGISTRY_AUTH_FILE", &nothing);
+    let before = scene.registry.connections();
+    for line in LOCAL {
+        let ran = scene.run(line);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}");
+    }
+    assert_eq!(helper::calls(&scene.home, "traced"), [""; 0]);
+    assert_eq!(proxy.log(), [""; 0]);
+    assert_eq!(scene.registry.connections(), before);
+}
+
+/// No socket, no thread, no other program, no certificate, no login.
+#[test]
+fn commands_that_need_no_registry_are_alone_with_the_store() {
+    let Some(strace) = Strace::find() else { return };
+    let scene = Scene::with_list();
+    scene.home.write_config(r#"{"credsStore":"absent"}"#);
+    for line in LOCAL {
+        let words = scene.words(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (ran, calls) = strace.watch(&scene.home, &words, Range::All);
+        ran.ok();
+        let count = |names: &[&str]| calls.iter().filter(|call| names.contains(&call.name.as_str())).count();
+        assert_eq!(count(&["socket", "connect", "epoll_create1", "eventfd2"]), 0, "{line}: {calls:#?}");
+        assert_eq!(count(&["clone", "clone3", "fork", "vfork"]), 0, "{line}: {calls:#?}");
+        assert_eq!(count(&["execve"]), 1, "{line}: {calls:#?}");
+        let opened = calls.iter().filter(|call| call.name == "openat").map(|call| call.text.as_str());
+        let strange: Vec<&str> =
+            opened.filter(|text| [".pem", ".crt", "/ssl/", "certs"].iter().any(|it| text.contains(it))).collect();
+        assert!(strange.is_empty(), "{line}: {strange:?}");
+    }
 }
