@@ -27,13 +27,23 @@ fn spent() -> f64 {
 }
 
 /// CPU time of one run, in milliseconds.
-fn cost(mut command: impl FnMut() -> Command) -> f64 {
+fn cost(command: impl Fn(u32) -> Command) -> f64 {
     let before = spent();
-    for _ in 0..RUNS {
-        let status = command().stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a program that runs");
-        assert!(status.success(), "{:?}", command());
+    for run in 0..RUNS {
+        let status = command(run).stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a program that runs");
+        assert!(status.success(), "{:?}", command(run));
     }
     (spent() - before) / f64::from(RUNS) * 1e3
+}
+
+/// A list for every run, so that each can remove one.
+fn make_lists(scene: &Scene) {
+    let entry = scene.home.entry(&scene.name("t/app:v1"), &scene.name("t/app:amd64"));
+    for run in 0..RUNS {
+        let list = scene.home.list(&scene.name(&format!("t/app:run-{run}")));
+        fs::create_dir(&list).expect("a directory");
+        fs::copy(&entry, list.join(entry.file_name().expect("a name"))).expect("a copy");
+    }
 }
 
 fn main() {
@@ -46,23 +56,35 @@ fn main() {
     let compiled = Command::new("rustc").args(["-O", "-C", "panic=abort", "-o"]).arg(&empty).arg(&source).status();
     assert!(compiled.is_ok_and(|status| status.success()), "rustc is needed");
 
-    let nothing = cost(|| Command::new(&empty));
+    let nothing = cost(|_| Command::new(&empty));
     println!("a Rust program that does nothing: {nothing:.2} ms of CPU time\n");
     println!("| command | mfst | against doing nothing | docker | mfst needs |");
     println!("|---|---|---|---|---|");
     let has_docker = Command::new("docker").arg("--version").stdout(Stdio::null()).status().is_ok();
-    let commands: [(&str, &[&str]); 4] = [
+    let commands: [(&str, &[&str]); 5] = [
         ("annotate", &["annotate", "--arch", "amd64", &list, &image]),
         ("inspect LIST", &["inspect", &list]),
         ("inspect LIST IMAGE", &["inspect", &list, &image]),
         ("ls", &["ls"]),
+        ("rm", &["rm", &scene.name("t/app:run-RUN")]),
     ];
     for (name, words) in commands {
-        let mfst = cost(|| scene.home.command(words));
+        let prepare = || {
+            if name == "rm" {
+                make_lists(&scene);
+            }
+        };
+        let words = |run: u32| words.iter().map(|word| word.replace("RUN", &run.to_string())).collect::<Vec<_>>();
+        prepare();
+        let mfst = cost(|run| scene.home.command(&words(run).iter().map(String::as_str).collect::<Vec<_>>()));
         // docker has no `ls`.
         let docker = (has_docker && name != "ls").then(|| {
-            let words = [&["manifest"], words].concat();
-            cost(|| scene.home.program("docker", &words))
+            prepare();
+            cost(|run| {
+                let words = words(run);
+                let words = std::iter::once("manifest").chain(words.iter().map(String::as_str));
+                scene.home.program("docker", &words.collect::<Vec<_>>())
+            })
         });
         let (docker, share) = match docker {
             Some(docker) => (format!("{docker:.2} ms"), format!("{:.1}x less", docker / mfst)),

@@ -1,8 +1,11 @@
 //! Where the tools are measured: a registry and a token server, both far away.
 
 use std::cell::Cell;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,6 +50,42 @@ pub struct Cost {
     pub requests: usize,
     /// Requests to the token server.
     pub tokens: usize,
+    /// The most memory that a command had, in MiB, where the system tells.
+    pub memory: Option<u64>,
+}
+
+/// Runs a command and tells how long it took and how much memory it had.
+fn run(command: &mut Command) -> Result<(Duration, Option<u64>), String> {
+    let begun = Instant::now();
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let (process, is_over) = (child.id(), AtomicBool::new(false));
+    let watch = || {
+        let mut peak = None;
+        while !is_over.load(Ordering::SeqCst) {
+            peak = peak.max(peak_of(process));
+            thread::sleep(Duration::from_millis(1));
+        }
+        peak
+    };
+    let (output, wall, peak) = thread::scope(|scope| {
+        let watch = scope.spawn(watch);
+        let output = child.wait_with_output();
+        let wall = begun.elapsed();
+        is_over.store(true, Ordering::SeqCst);
+        (output, wall, watch.join().expect("the end of the watch"))
+    });
+    let ran = Ran::from(output.map_err(|error| error.to_string())?);
+    match ran.code {
+        Some(0) => Ok((wall, peak)),
+        _ => Err(format!("failed: {}", ran.stderr.lines().next().unwrap_or_default())),
+    }
+}
+
+/// The most memory that a process has had so far, in MiB.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes.div_ceil(1024))
 }
 
 /// A registry in which `src/0:1`, `src/1:1`, … are images.
@@ -104,15 +143,15 @@ impl Bed {
         let mut commands = (tool.commands)(&home, &names);
         self.registry.log().clear();
         let (tokens, connections) = (self.tokens.log().entries().len(), self.connections());
-        let begun = Instant::now();
+        let (mut wall, mut memory) = (Duration::ZERO, None);
         for command in &mut commands {
-            let ran = Ran::of(command);
-            if ran.code != Some(0) {
-                return Err(format!("failed: {}", ran.stderr.lines().next().unwrap_or_default()));
-            }
+            let (time, peak) = run(command)?;
+            wall += time;
+            memory = memory.max(peak);
         }
         let cost = Cost {
-            wall: begun.elapsed(),
+            wall,
+            memory,
             connections: self.connections() - connections,
             requests: self.registry.log().entries().len(),
             tokens: self.tokens.log().entries().len() - tokens,

@@ -50,21 +50,21 @@ fn run() -> Result<(), String> {
     println!("Round trip: {:.1} ms set, {:.1} ms measured.\n", millis(rtt), millis(real));
 
     println!("One list of 4 images x 9 blobs from 4 repositories in a fifth one:\n");
-    println!("| tool | time | round trips | of the floor | mfst is | connections | requests | tokens |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("| tool | time | round trips | of the floor | mfst is | connections | requests | tokens | memory |");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let bed = Bed::new(rtt, 4, 9);
     let mut quickest = None;
     for tool in tools::found(&bed) {
         let cost = match measure(&bed, &tool) {
             Ok(cost) => cost,
             Err(message) => {
-                println!("| {} | {message} | | | | | | |", tool.name);
+                println!("| {} | {message} | | | | | | | |", tool.name);
                 continue;
             }
         };
         let first = quickest.get_or_insert(cost.wall).as_secs_f64();
         println!(
-            "| {} | {:.0} ms | {:.1} | {:.2}x of {} | {:.1}x as fast | {} | {} | {} |",
+            "| {} | {:.0} ms | {:.1} | {:.2}x of {} | {:.1}x as fast | {} | {} | {} | {} |",
             tool.name,
             millis(cost.wall),
             ratio(cost.wall, rtt),
@@ -74,24 +74,26 @@ fn run() -> Result<(), String> {
             cost.connections,
             cost.requests,
             cost.tokens,
+            megabytes(&cost),
         );
     }
 
     println!("\nmfst with other lists:\n");
-    println!("| images x blobs | command | time | round trips | connections | requests | tokens |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("| images x blobs | command | time | round trips | connections | requests | tokens | memory |");
+    println!("|---|---|---|---|---|---|---|---|");
     for (images, blobs) in SIZES {
         let bed = Bed::new(rtt, images, blobs);
         for tool in tools::mfst(&bed) {
             let cost = measure(&bed, &tool)?;
             println!(
-                "| {images} x {blobs} | {} | {:.0} ms | {:.1} | {} | {} | {} |",
+                "| {images} x {blobs} | {} | {:.0} ms | {:.1} | {} | {} | {} | {} |",
                 tool.name,
                 millis(cost.wall),
                 ratio(cost.wall, rtt),
                 cost.connections,
                 cost.requests,
                 cost.tokens,
+                megabytes(&cost),
             );
         }
     }
@@ -109,6 +111,10 @@ fn measure(bed: &Bed, tool: &Tool) -> Result<Cost, String> {
     }
     costs.sort_by_key(|cost| cost.wall);
     Ok(costs.swap_remove(costs.len() / 2))
+}
+
+fn megabytes(cost: &Cost) -> String {
+    cost.memory.map_or_else(|| "-".to_owned(), |memory| format!("{memory} MiB"))
 }
 
 fn millis(time: Duration) -> f64 {

@@ -31,9 +31,10 @@ fn place(field: &str) -> String {
 
 /// Checks that the text is one JSON value and nothing else.
 fn check(json: &[u8]) -> Result<(), Error> {
-    let mut scanner = Scanner::new();
-    for &byte in json {
+    let (mut scanner, mut rest) = (Scanner::new(), json);
+    while let Some((&byte, after)) = rest.split_first() {
         scanner.step(byte)?;
+        rest = &after[scanner.letters(after)..];
     }
     Ok(scanner.finish()?)
 }

@@ -16,8 +16,11 @@ pub fn indent(json: &[u8], indent: &str) -> Result<Vec<u8>, SyntaxError> {
     let mut depth = 0;
     // An opening bracket is followed by a new line only if something stands before its closing one.
     let mut just_opened = false;
-    for &byte in json {
+    let mut rest = json;
+    while let Some((&byte, after)) = rest.split_first() {
         let class = scanner.step(byte)?;
+        let (letters, others) = after.split_at(scanner.letters(after));
+        rest = others;
         if class == Class::Space {
             continue;
         }
@@ -39,6 +42,7 @@ pub fn indent(json: &[u8], indent: &str) -> Result<Vec<u8>, SyntaxError> {
             b':' if class == Class::Punctuation => out.push(b' '),
             _ => {}
         }
+        out.extend_from_slice(letters);
     }
     scanner.finish()?;
     Ok(out)
@@ -71,7 +75,11 @@ pub fn compact(json: &[u8]) -> Result<Vec<u8>, SyntaxError> {
                 _ => out.push(byte),
             }
         }
-        rest = after;
+        let letters = &after[..scanner.letters(after)];
+        let escaped = letters.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xE2));
+        let (plain, others) = after.split_at(escaped.unwrap_or(letters.len()));
+        out.extend_from_slice(plain);
+        rest = others;
     }
     scanner.finish()?;
     Ok(out)
