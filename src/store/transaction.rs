@@ -196,8 +196,9 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes sure that files are on the disk, so that a crash after the rename cannot leave empty ones.
 fn sync(directory: &Path, files: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-    // Many files are faster on the disk together than one after the other.
-    if files.len() > 16 && sync_file_system(directory) {
+    // Very many files are faster on the disk together than one after the other, though what others have written goes
+    // there with them, which may take long.
+    if files.len() > 256 && sync_file_system(directory) {
         return Ok(());
     }
     files
