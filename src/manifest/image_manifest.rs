@@ -187,6 +187,18 @@ impl ImageManifest {
         self.payloads.first().ok_or_else(|| EntryError::NoPayload(self.reference.clone()))
     }
 
+    /// The reference that was resolved to this image; docker keeps none, and resolves nothing but images.
+    #[must_use]
+    pub fn source(&self) -> String {
+        self.origin.as_ref().map_or_else(|| self.reference.to_string(), |origin| origin.source.clone())
+    }
+
+    /// What the digest of that reference was.
+    #[must_use]
+    pub fn source_digest(&self) -> &str {
+        self.origin.as_ref().map_or(&self.descriptor.digest, |origin| &origin.digest)
+    }
+
     /// Whether the image is docker's or OCI's.
     #[must_use]
     pub fn kind(&self) -> Option<ImageKind> {

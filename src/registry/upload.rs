@@ -80,8 +80,8 @@ impl Registry {
     async fn has_blob(&self, repository: &Reference, digest: &Digest) -> bool {
         let host = self.host(repository);
         let path = format!("/v2/{}/blobs/{digest}", repository.path());
-        let mut call = Call::new(Method::HEAD, path, ANSWER_LIMIT, Scope::pull(repository.path()));
-        call.scopes = [Scope::push(repository.path())].into_iter().collect();
+        // The right to write is asked for at once: it is needed if the blob is not there.
+        let call = Call::new(Method::HEAD, path, ANSWER_LIMIT, Scope::push(repository.path()));
         self.follow(&host, call).await.is_ok_and(|(_, response)| response.is_success())
     }
 

@@ -114,7 +114,7 @@ impl Store {
         if self.has(list)? {
             return Err(StoreError::ListExists);
         }
-        self.commit(&transaction, list, images, &[], |_| true)
+        self.commit(&transaction, list, images, &[], &[], |_| true)
     }
 
     /// Makes a list of these images and no others, whatever is there of the same name.
@@ -124,7 +124,7 @@ impl Store {
         self.has(list)?;
         // A list that cannot be read is as good as any other for being replaced.
         let old = self.list_unchecked(list).unwrap_or_default();
-        self.commit(&transaction, list, images, &old, |_| false)
+        self.commit(&transaction, list, images, &[], &old, |_| false)
     }
 
     /// Changes a list, which may have to be made, as `plan` says once nobody else can interfere: all of it or, after
@@ -143,15 +143,12 @@ impl Store {
         let Amendment { images, gone } = plan(&current)?;
         let gone: HashSet<String> = gone.iter().map(file_name).collect();
         let written: HashSet<String> = images.iter().map(|image| file_name(&image.reference)).collect();
-        let directory = self.directory(list);
         let (stay, old): (Vec<_>, Vec<_>) = current.into_iter().partition(|entry| {
             let name = file_name(&entry.reference);
             !gone.contains(&name) && !written.contains(&name)
         });
-        check_images_apart(&directory, &old, &images)?;
-        let files: Vec<_> = images.iter().map(file).collect();
-        let recorded = |staged: &Path| self.records().write(list, staged, stay.iter().chain(&images), &old);
-        Ok(transaction.write(&directory, &files, |name| !gone.contains(name), recorded)?)
+        check_images_apart(&self.directory(list), &old, &images)?;
+        Ok(self.commit(&transaction, list, &images, &stay, &old, |name| !gone.contains(name))?)
     }
 
     /// Changes one image of a list while no other mfst process can.
@@ -196,16 +193,18 @@ impl Store {
         Ok(())
     }
 
+    /// Writes images beside those that are kept, in place of old ones.
     fn commit(
         &self,
         transaction: &Transaction,
         list: &Reference,
         images: &[ImageManifest],
+        kept: &[ImageManifest],
         old: &[ImageManifest],
         stays: impl Fn(&str) -> bool,
     ) -> Result<(), StoreError> {
         let files: Vec<_> = images.iter().map(file).collect();
-        let recorded = |staged: &Path| self.records().write(list, staged, images, old);
+        let recorded = |staged: &Path| self.records().write(list, staged, kept.iter().chain(images), old);
         transaction.write(&self.directory(list), &files, stays, recorded)
     }
 

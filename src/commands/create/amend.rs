@@ -23,13 +23,13 @@ pub(super) fn plan(
 ) -> (Amendment, Vec<Moved>) {
     let mut by_source: HashMap<String, Vec<&ImageManifest>> = HashMap::new();
     for entry in current {
-        by_source.entry(source(entry)).or_default().push(entry);
+        by_source.entry(entry.source()).or_default().push(entry);
     }
     let by_name: HashMap<&Reference, &ImageManifest> = current.iter().map(|entry| (&entry.reference, entry)).collect();
     let names: HashSet<&Reference> = fetched.iter().map(|image| &image.reference).collect();
     let (mut images, mut moved, mut gone, mut seen) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
     for image in fetched {
-        let source = source(image);
+        let source = image.source();
         let old = by_source.get(&source).map(Vec::as_slice).unwrap_or_default();
         let mut image = image.clone();
         let predecessor = by_name.get(&image.reference).copied().or_else(|| for_same_platform(old, &image));
@@ -40,8 +40,9 @@ pub(super) fn plan(
         if seen.insert(source.clone()) {
             // A list that is what it was may have been asked for other images this time. What was an image, and is a
             // list now, is outdated even where that list has been pushed from here.
-            let outdated =
-                old.iter().filter(|entry| digest(entry) != digest(&image) || entry.reference.to_string() == source);
+            let outdated = old.iter().filter(|entry| {
+                entry.source_digest() != image.source_digest() || entry.reference.to_string() == source
+            });
             gone.extend(outdated.map(|entry| &entry.reference).filter(|name| !names.contains(name)).cloned());
             moved.extend(old.first().and_then(|old| movement(source, old, &image)));
         }
@@ -51,17 +52,8 @@ pub(super) fn plan(
     (Amendment { images, gone }, moved)
 }
 
-/// The reference that was resolved to this image; docker keeps none, and resolves nothing but images.
-fn source(image: &ImageManifest) -> String {
-    image.origin.as_ref().map_or_else(|| image.reference.to_string(), |origin| origin.source.clone())
-}
-
-fn digest(image: &ImageManifest) -> &str {
-    image.origin.as_ref().map_or(&image.descriptor.digest, |origin| &origin.digest)
-}
-
 fn movement(source: String, old: &ImageManifest, new: &ImageManifest) -> Option<Moved> {
-    let (old, new) = (digest(old).to_owned(), digest(new).to_owned());
+    let (old, new) = (old.source_digest().to_owned(), new.source_digest().to_owned());
     (old != new).then_some(Moved { source, old, new })
 }
 

@@ -82,6 +82,7 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_there: If
         Vec::new()
     } else {
         let registry = app.registry(options.insecure);
+        registry.foresee(asked.iter().map(|reference| (reference, Scope::pull(reference.path()))));
         app.wait_for(fetch(app, &registry, &asked, options, bad_name.is_none()))??
     };
     // An error in a later name does not hide what is wrong with an earlier image.
@@ -130,7 +131,6 @@ async fn fetch(
     options: &Options,
     is_all: bool,
 ) -> anyhow::Result<Vec<ImageManifest>> {
-    registry.foresee(references.iter().map(|reference| (reference, Scope::pull(reference.path()))));
     let resolved = resolve::images(registry, references, &options.selection, app.progress(options.quiet)).await?;
     if !is_all {
         return Ok(Vec::new());

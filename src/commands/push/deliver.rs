@@ -11,7 +11,7 @@ use crate::registry::{BlobCopy, Copied, Mount, Registry, RegistryError};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use futures_util::stream::{self, FuturesOrdered};
+use futures_util::stream;
 use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use std::collections::HashMap;
 use std::pin::pin;
@@ -166,27 +166,24 @@ async fn put_list(
 
 /// Puts all images of the list into its repository, whatever was there.
 async fn put_again(registry: &Registry, target: &Reference, images: &[ImageManifest]) -> anyhow::Result<()> {
-    let again: FuturesOrdered<_> = images
-        .iter()
-        .map(|image| async move {
-            let mut image = image.clone();
-            let restored = match plan::child(target, &image) {
-                Err(_) => super::fetch_bytes(registry, &mut image).await,
-                Ok(_) => Ok(()),
-            };
-            let put = async {
-                restored?;
-                let child = plan::child(target, &image)?;
-                anyhow::Ok(registry.put_manifest(&child.reference, child.media_type, &child.bytes).await?)
-            };
-            put.await.map_err(|error| {
-                let (target, source_name) = (target.name(), image.reference.clone());
-                let digest = Digest::parse(&image.descriptor.digest).unwrap_or_else(|_| Digest::of(&image.raw));
-                DeliveryError::ChildUnknown { target, digest, source_name, reason: format!("{error:#}") }
-            })
+    let again = images.iter().map(|image| async move {
+        put_image_again(registry, target, image.clone()).await.map_err(|error| {
+            let (target, source_name) = (target.name(), image.reference.clone());
+            let digest = Digest::parse(&image.descriptor.digest).unwrap_or_else(|_| Digest::of(&image.raw));
+            DeliveryError::ChildUnknown { target, digest, source_name, reason: format!("{error:#}") }
         })
-        .collect();
-    let again: Vec<Result<Digest, DeliveryError>> = again.collect().await;
-    again.into_iter().collect::<Result<Vec<_>, _>>()?;
+    });
+    // One that cannot be put is no reason not to put the others.
+    let again: Vec<Result<(), DeliveryError>> = stream::iter(again).buffered(registry.in_hand()).collect().await;
+    Ok(again.into_iter().collect::<Result<(), _>>()?)
+}
+
+/// Puts an image from the store's bytes or, where it has none that are right, from its source.
+async fn put_image_again(registry: &Registry, target: &Reference, mut image: ImageManifest) -> anyhow::Result<()> {
+    if plan::child(target, &image).is_err() {
+        super::fetch_bytes(registry, &mut image).await?;
+    }
+    let child = plan::child(target, &image)?;
+    registry.put_manifest(&child.reference, child.media_type, &child.bytes).await?;
     Ok(())
 }

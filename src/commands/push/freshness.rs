@@ -8,7 +8,7 @@ use crate::reference::Reference;
 use crate::registry::{Registry, RegistryError};
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
-use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use futures_util::stream;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
@@ -19,11 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The tags that the images came from, each with the digest it had.
 fn tags(images: &[ImageManifest]) -> BTreeMap<Reference, String> {
     let tag = |image: &ImageManifest| {
-        let (name, digest) = match &image.origin {
-            Some(origin) => (Reference::parse(&origin.source).ok()?, &origin.digest),
-            None => (image.reference.clone(), &image.descriptor.digest),
-        };
-        name.digest().is_none().then(|| (name, digest.clone()))
+        let name = Reference::parse(&image.source()).ok()?;
+        name.digest().is_none().then(|| (name, image.source_digest().to_owned()))
     };
     images.iter().filter_map(tag).collect()
 }
@@ -41,7 +38,7 @@ fn judge(tag: &Reference, old: String, now: Option<Digest>, list: &Digest) -> Op
 /// Ends with an error unless every tag is where it was.
 pub(super) async fn verify(registry: &Registry, images: &[ImageManifest], list: &Digest) -> anyhow::Result<()> {
     let tags = tags(images);
-    let answers: FuturesOrdered<_> = tags.keys().map(|tag| registry.digest(tag)).collect();
+    let answers = stream::iter(tags.keys().map(|tag| registry.digest(tag))).buffered(registry.in_hand());
     let answers: Vec<Result<Option<Digest>, RegistryError>> = answers.collect().await;
     let mut doubts = Vec::new();
     for ((tag, old), now) in tags.into_iter().zip(answers) {
@@ -56,7 +53,7 @@ pub(super) async fn watch(app: &App, registry: &Registry, images: &[ImageManifes
         let now = registry.digest(&tag).await.ok()?;
         judge(&tag, old, now, list)
     };
-    let mut answers: FuturesUnordered<_> = tags(images).into_iter().map(look).collect();
+    let mut answers = pin!(stream::iter(tags(images).into_iter().map(look)).buffer_unordered(registry.in_hand()));
     while let Some(answer) = answers.next().await {
         if let Some(doubt) = answer {
             app.log.warn(doubt);
