@@ -1,28 +1,33 @@
-//! A tour of `mfst` against a real registry: `cargo run --example demo`.
+//! A tour of mfst: `cargo run --example demo`.
 //!
-//! Four images of different architectures are put into a registry that lives in
-//! this process, and the `mfst` binary joins them under one name.
-//! `--registry HOST:PORT` takes a registry that is already running on loopback
-//! instead, reached over plain HTTP.
+//! It puts images for four platforms into a registry and makes a list of them with `mfst`. The registry runs inside this
+//! process; `--registry HOST:PORT` uses one that already listens on loopback over plain HTTP instead.
+//!
+//! The commands run this program again with `--as-mfst`, so that cargo has to build mfst only once, as a library.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a demo is what it prints")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the demo is what it prints")]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
 
-use std::process::{Command, ExitCode};
+use mfst_testkit::embedded::Embedded;
+use mfst_testkit::sample::Sample;
+use mfst_testkit::sandbox::{CommandOutput, Sandbox};
+use mfst_testkit::wire::{self, Target};
 
-use support::embedded::Embedded;
-use support::http::{self, Answer};
-use support::sample::{Sample, digest};
-use support::sandbox::{Ran, Sandbox};
+/// The first argument that makes this program behave as `mfst`.
+const AS_MFST: &str = "--as-mfst";
 
-/// The images that the list is made of: tag and platform.
+/// The images of the list: tag and platform.
 const IMAGES: [(&str, &str); 4] =
     [("amd64", "linux/amd64"), ("arm64", "linux/arm64"), ("armv7", "linux/arm/v7"), ("s390x", "linux/s390x")];
 
 fn main() -> ExitCode {
-    match run() {
+    let mut args = std::env::args_os().skip(1).peekable();
+    if args.next_if(|arg| arg == AS_MFST).is_some() {
+        return mfst::run(std::iter::once(OsString::from("mfst")).chain(args));
+    }
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("demo: {message}");
@@ -31,105 +36,66 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), String> {
-    let registry = registry(std::env::args().skip(1))?;
-    build()?;
-    if let Some(host) = registry {
-        seed(&format!("http://{host}/v2/demo/app"))?;
-        println!("# four images are in {host}/demo/app");
-        return tour(&host);
-    }
-    let embedded = Embedded::plain().start();
-    for (tag, image) in images() {
-        embedded.put_image("demo/app", tag, &image);
-    }
-    println!("# a registry runs on {0}; four images are in {0}/demo/app", embedded.host());
-    tour(&embedded.host())
-}
-
-/// The value of `--registry`, if it is given.
-fn registry(mut args: impl Iterator<Item = String>) -> Result<Option<String>, String> {
-    match (args.next().as_deref(), args.next(), args.next()) {
-        (None, _, _) => Ok(None),
-        (Some("--registry"), Some(host), None) => Ok(Some(host)),
+fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let args = [args.next(), args.next(), args.next()];
+    match args.each_ref().map(|arg| arg.as_ref().and_then(|arg| arg.to_str())) {
+        [None, None, None] => {
+            let registry = Embedded::plain().start();
+            tour(&registry.host())
+        }
+        [Some("--registry"), Some(host), None] => tour(host),
         _ => Err("usage: cargo run --example demo [-- --registry HOST:PORT]".to_owned()),
     }
 }
 
-/// Makes the binary of the profile that this example was built with; building
-/// an example does not.
-fn build() -> Result<(), String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--bin", "mfst", "--manifest-path"]);
-    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
-    status.success().then_some(()).ok_or_else(|| "mfst could not be built".to_owned())
-}
-
-fn images() -> impl Iterator<Item = (&'static str, Sample)> {
-    IMAGES.into_iter().map(|(tag, platform)| (tag, Sample::oci(platform)))
-}
-
-/// Puts the images into a registry over HTTP.
-fn seed(repository: &str) -> Result<(), String> {
-    for (tag, image) in images() {
-        for blob in image.blobs() {
-            let start = request("POST", &format!("{repository}/blobs/uploads/"), "", b"")?;
-            let base = reqwest::Url::parse(repository).map_err(|error| error.to_string())?;
-            let upload = base.join(start.header("location"));
-            let mut upload = upload.map_err(|error| error.to_string())?;
-            upload.query_pairs_mut().append_pair("digest", &digest(blob));
-            request("PUT", upload.as_str(), "application/octet-stream", blob)?;
-        }
-        let url = format!("{repository}/manifests/{tag}");
-        request("PUT", &url, image.media_type(), image.manifest())?;
-    }
-    Ok(())
-}
-
-fn request(method: &str, url: &str, content_type: &str, body: &[u8]) -> Result<Answer, String> {
-    let headers = [("content-type", content_type)];
-    let answer = http::send(method, url, &headers, body);
-    let answer = answer.map_err(|error| format!("{method} {url}: {error}"))?;
-    if answer.status.is_success() {
-        return Ok(answer);
-    }
-    let body = String::from_utf8_lossy(&answer.body);
-    Err(format!("{method} {url}: {} {body}", answer.status))
-}
-
 fn tour(host: &str) -> Result<(), String> {
-    let home = Sandbox::new();
+    push_images(&Target { host: host.to_owned(), authorization: None });
+    println!("# The registry at {host} has four images, one per platform, in demo/app.");
+
+    let home = home()?;
     let list = format!("{host}/demo/app:1.0");
     let image = |tag: &str| format!("{host}/demo/app:{tag}");
     let mut create = vec!["create".to_owned(), list.clone()];
     create.extend(IMAGES.iter().map(|(tag, _)| image(tag)));
 
-    say("A list is made locally from images that are already in the registry.");
+    say("Make a local list of the images.");
     mfst(&home, &create.iter().map(String::as_str).collect::<Vec<_>>())?;
-    say("What the images cannot know is added by hand.");
-    let arm64 = image("arm64");
-    mfst(&home, &["annotate", "--variant", "v8", &list, &arm64])?;
-    say("This is what will be pushed.");
+    say("Add what the image itself does not say.");
+    mfst(&home, &["annotate", "--variant", "v8", &list, &image("arm64")])?;
+    say("Show the list as it will be pushed, and push it.");
     mfst(&home, &["inspect", &list])?;
     mfst(&home, &["push", &list])?;
-    say("Elsewhere, without the local list, the same comes from the registry.");
-    mfst(&Sandbox::new(), &["inspect", &list])?;
-    say("The local list is of no more use.");
+    say("On another machine, without the local list, it comes from the registry.");
+    mfst(&self::home()?, &["inspect", &list])?;
+    say("Remove the local list.");
     mfst(&home, &["rm", &list])
+}
+
+/// Pushes the images to `demo/app`.
+fn push_images(registry: &Target) {
+    for (tag, platform) in IMAGES {
+        let image = Sample::oci(platform);
+        for blob in image.blobs() {
+            wire::put_blob(registry, "demo/app", blob);
+        }
+        wire::put_manifest(registry, "demo/app", tag, image.media_type(), image.manifest());
+    }
+}
+
+/// An empty home directory in which this program runs as `mfst`.
+fn home() -> Result<Sandbox, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(Sandbox::running(&[program.as_os_str(), OsStr::new(AS_MFST)]))
 }
 
 fn say(text: &str) {
     println!("\n# {text}");
 }
 
-/// Shows a command and what it prints, in the order in which a terminal would.
+/// Runs a command and prints it with its output.
 fn mfst(home: &Sandbox, args: &[&str]) -> Result<(), String> {
     println!("$ mfst {}", args.join(" "));
-    let Ran { code, stdout, stderr } = home.run(args);
+    let CommandOutput { code, stdout, stderr } = home.run(args);
     print!("{stdout}");
     eprint!("{stderr}");
     match code {

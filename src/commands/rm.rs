@@ -1,19 +1,56 @@
 //! `mfst rm`: deletes local manifest lists.
 
 use crate::app::App;
-use crate::failure::Several;
+use crate::error::{MultiError, WithHint};
 use crate::reference::Reference;
+use crate::store::StoreError;
 
-/// What `rm` was asked for.
+/// The arguments of `rm`.
 #[derive(Debug)]
 pub struct Options {
-    /// The lists, as typed.
-    pub lists: Vec<String>,
+    /// What is deleted.
+    pub lists: Lists,
 }
 
-/// Removes what can be removed, and then says what could not.
+/// Which lists are deleted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// All of them.
+    All,
+    /// Those with these names, as typed.
+    Named(Vec<String>),
+}
+
+/// Removes every list that can be removed, then reports the others. If one of the names is that of an entry, nothing is
+/// removed.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
+    let lists = match &options.lists {
+        Lists::All => return Ok(app.store.remove_all()?),
+        Lists::Named(lists) => lists,
+    };
+    refuse_entries(app, lists)?;
     let remove = |list: &String| anyhow::Ok(app.store.remove(&Reference::parse(list)?)?);
-    let errors: Vec<anyhow::Error> = options.lists.iter().filter_map(|list| remove(list).err()).collect();
-    if errors.is_empty() { Ok(()) } else { Err(Several(errors).into()) }
+    let errors: Vec<anyhow::Error> = lists.iter().filter_map(|list| remove(list).err()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(MultiError(errors).into()) }
+}
+
+/// Fails if a name that is not a list is an entry of a list named before it: `rm LIST IMAGE` is typed by those who want to
+/// remove the image from the list.
+fn refuse_entries(app: &App, names: &[String]) -> anyhow::Result<()> {
+    for (position, name) in names.iter().enumerate().skip(1) {
+        let Ok(image) = Reference::parse(name) else { continue };
+        if !matches!(app.store.load_unchecked(&image), Err(StoreError::NotFound(_))) {
+            continue;
+        }
+        let has_entry = |list: &&String| {
+            let draft = Reference::parse(list).ok().and_then(|list| app.store.load_unchecked(&list).ok());
+            let is_image = |source: &str, reference: &Reference| *reference == image || source == image.to_string();
+            draft.is_some_and(|draft| draft.entries.iter().any(|entry| is_image(&entry.source(), &entry.reference)))
+        };
+        if let Some(list) = names[..position].iter().find(has_entry) {
+            let hint = format!("nothing was deleted: to remove the image from the list: mfst remove {list} {name}");
+            return Err(WithHint { error: StoreError::NotFound(image).into(), hint }.into());
+        }
+    }
+    Ok(())
 }

@@ -1,214 +1,90 @@
-//! Where the login for a repository comes from.
+//! Stores and removes logins, for `login` and `logout`.
 
-use super::auths::{Auths, Login, Preference, server_name};
-use super::helper;
-use crate::json::Object;
-use crate::log::Log;
-use crate::reference::Reference;
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use std::{env, fs};
+use super::Config;
+use super::rewrite::{self, Change};
+use crate::auth::{Credentials, HelperError, Server};
+use crate::file::{self, ReadError, reason};
+use crate::json;
+use crate::output::{ResultFile, ResultFileError};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use thiserror::Error;
 
-/// The environment variable that holds logins itself.
-const ENVIRONMENT: &str = "DOCKER_AUTH_CONFIG";
-
-/// Everything that may know a login. Nothing is asked before a registry wants to see one.
-#[derive(Debug, Default)]
-pub struct Logins {
-    environment: Auths,
-    /// `config.json`.
-    docker: File,
-    /// The files of podman, skopeo and buildah, for registries that docker has no login for.
-    containers: Vec<File>,
-    /// How long a helper may take.
-    limit: Duration,
-    /// What helpers have said, by helper and server: each is run once.
-    answers: Mutex<HashMap<(String, String), Answer>>,
+/// A login that cannot be stored or removed. `config.json` is as it was.
+#[derive(Debug, Error)]
+pub enum LoginStoreError {
+    /// The credential helper refused.
+    #[error("the credential helper for this registry failed: {0}")]
+    Helper(HelperError),
+    /// `config.json` cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: ReadError,
+    },
+    /// `config.json` is not JSON, or `auths` is not an object.
+    #[error("{} is left as it is: {error}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: json::Error,
+    },
+    /// `config.json` or its directory cannot be created.
+    #[error("cannot write {}: {}", path.display(), reason(error))]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// `config.json` cannot be written.
+    #[error(transparent)]
+    Write(#[from] ResultFileError),
 }
 
-/// What a helper has said: a login, that there is none, or why it cannot say.
-type Answer = Result<Option<Login>, String>;
-
-/// The logins in one file.
-#[derive(Debug, Clone, Default)]
-pub(super) struct File {
-    path: PathBuf,
-    auths: Auths,
-    /// A helper for all registries.
-    store: Option<String>,
-    /// Helpers for single registries; an empty name means "none for this one".
-    helpers: BTreeMap<String, String>,
-}
-
-/// One place to look for a login.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Place {
-    Environment { key: String },
-    Docker { key: String },
-    Containers { file: usize, key: String },
-    Helper { name: String, server: String },
-}
-
-/// The places where the login for a repository may be, in order. Two repositories with the same places have the same
-/// login.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Places(Vec<Place>);
-
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The login; none to go on without one.
-    pub login: Option<Login>,
-    /// What went wrong on the way.
-    pub trouble: Option<String>,
-}
-
-impl File {
-    /// Takes what a configuration file says about logins.
-    pub(super) fn read(path: &Path, object: &Object) -> Result<Self, super::auths::AuthsError> {
-        Ok(Self {
-            path: path.to_owned(),
-            auths: Auths::read(object)?,
-            store: Some(object.string("credsStore")?).filter(|store| !store.is_empty()),
-            helpers: object.string_map("credHelpers")?,
-        })
+impl Config {
+    /// Stores a login: in the credential helper for the registry if there is one, else in `config.json`. Returns the path
+    /// of the file if the password is in it now and was not before.
+    pub fn store_login(&self, server: &Server, login: &Credentials) -> Result<Option<PathBuf>, LoginStoreError> {
+        let mut docker = self.docker.clone();
+        let store = docker.use_default_store().map(str::to_owned);
+        let is_in_helper = docker.store_in_helper(server, login).map_err(LoginStoreError::Helper)?;
+        let entry = if is_in_helper { "{}".to_owned() } else { login.to_json() };
+        let change = Change { remove: &[], set: Some((server.key(), &entry)), store: store.as_deref() };
+        let path = self.change_logins(&change)?;
+        let is_new = !is_in_helper && !self.docker.has_any(&[server.key().to_owned()]);
+        Ok(path.filter(|_| is_new))
     }
 
-    fn helper(&self, server: &str) -> Option<&str> {
-        let own = self.helpers.get(server).map(String::as_str);
-        own.or(self.store.as_deref()).filter(|name| !name.is_empty())
+    /// Removes the login of a registry, under every form of its name.
+    pub fn remove_login(&self, server: &Server) -> Result<(), LoginStoreError> {
+        let mut docker = self.docker.clone();
+        docker.use_default_store();
+        // A password in the file must not stay because a helper fails.
+        let erased = docker.erase_from_helper(server).map_err(LoginStoreError::Helper);
+        self.change_logins(&Change { remove: &server.keys(), set: None, store: None })?;
+        erased
     }
 
-    fn knows_nothing(&self) -> bool {
-        self.auths.is_empty() && self.store.is_none() && self.helpers.is_empty()
+    /// Rewrites `config.json` in one step and returns its path. A new file can be read by its owner only.
+    fn change_logins(&self, change: &Change<'_>) -> Result<Option<PathBuf>, LoginStoreError> {
+        let path = self.directory.join("config.json");
+        let text = match file::read(&path) {
+            Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|error| LoginStoreError::Read { path: path.clone(), error })?,
+        };
+        let changed = rewrite::apply(&String::from_utf8_lossy(&text), change);
+        let changed = changed.map_err(|error| LoginStoreError::Parse { path: path.clone(), error })?;
+        let Some(changed) = changed else { return Ok(None) };
+        let failed = |error| LoginStoreError::Create { path: path.clone(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.directory).map_err(failed)?;
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
+        ResultFile::prepare(&path)?.write(&changed)?;
+        Ok(Some(path))
     }
-}
-
-impl Logins {
-    /// The logins of the environment, of docker's file and of the containers tools' files.
-    pub(super) fn new(mut docker: File, limit: Duration, log: Log) -> Self {
-        let environment = env::var(ENVIRONMENT).ok().filter(|text| !text.is_empty());
-        let environment = environment.map(|text| Auths::read_strictly(&text)).transpose();
-        let environment = environment.unwrap_or_else(|error| {
-            log.as_docker(format_args!("Failed to create credential store from {ENVIRONMENT}: {error}"));
-            None
-        });
-        if docker.knows_nothing() {
-            docker.store = default_store();
-        }
-        let containers = containers_files().into_iter().filter_map(|path| read_containers_file(&path, log)).collect();
-        Self { environment: environment.unwrap_or_default(), docker, containers, limit, answers: Mutex::default() }
-    }
-
-    /// Where the login for a repository may be: docker's order, and then the containers tools' files.
-    #[must_use]
-    pub fn places(&self, reference: &Reference) -> Places {
-        let server = server_name(reference);
-        let mut places = Vec::new();
-        if let Some(key) = self.environment.find(reference, Preference::Exact) {
-            places.push(Place::Environment { key: key.to_owned() });
-        }
-        if let Some(name) = self.docker.helper(server) {
-            places.push(Place::Helper { name: name.to_owned(), server: server.to_owned() });
-        }
-        if let Some(key) = self.docker.auths.find(reference, Preference::Registry) {
-            places.push(Place::Docker { key: key.to_owned() });
-        }
-        for (file, containers) in self.containers.iter().enumerate() {
-            if let Some(key) = containers.auths.find(reference, Preference::LongestPath) {
-                places.push(Place::Containers { file, key: key.to_owned() });
-            }
-            if let Some(name) = containers.helper(reference.domain()) {
-                places.push(Place::Helper { name: name.to_owned(), server: reference.domain().to_owned() });
-            }
-        }
-        Places(places)
-    }
-
-    /// Looks for the login, and runs helpers to do so.
-    #[must_use]
-    pub fn look_up(&self, places: &Places, log: Log) -> Found {
-        let mut found = Found::default();
-        let mut docker_file_counts = true;
-        for place in &places.0 {
-            found.login = match place {
-                Place::Environment { key } => self.environment.get(key).cloned(),
-                // docker does not look into its file when a helper has said that there is no login.
-                Place::Docker { key } if docker_file_counts => self.docker.auths.get(key).cloned(),
-                Place::Docker { .. } => None,
-                Place::Containers { file, key } => self.containers[*file].auths.get(key).cloned(),
-                Place::Helper { name, server } => match self.ask(name, server, log) {
-                    Ok(login) => {
-                        docker_file_counts = login.is_some();
-                        login
-                    }
-                    Err(trouble) => {
-                        found.trouble = Some(trouble);
-                        None
-                    }
-                },
-            };
-            if found.login.is_some() {
-                log.debug(format_args!("using the login from {}", self.describe(place)));
-                break;
-            }
-        }
-        found
-    }
-
-    fn ask(&self, name: &str, server: &str, log: Log) -> Answer {
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = answers.entry((name.to_owned(), server.to_owned())).or_insert_with(|| {
-            helper::get(name, server, self.limit).map_err(|error| {
-                let trouble = format!("{} gives no login for {server}: {error}", helper::program(name));
-                log.warn(&trouble);
-                trouble
-            })
-        });
-        answer.clone()
-    }
-
-    fn describe(&self, place: &Place) -> String {
-        match place {
-            Place::Environment { .. } => ENVIRONMENT.to_owned(),
-            Place::Docker { key } => format!("{key} in {}", self.docker.path.display()),
-            Place::Containers { file, key } => format!("{key} in {}", self.containers[*file].path.display()),
-            Place::Helper { name, .. } => helper::program(name),
-        }
-    }
-}
-
-/// The helper that docker uses where nothing is configured, if it is installed.
-fn default_store() -> Option<String> {
-    let name = match env::consts::OS {
-        "macos" => "osxkeychain",
-        _ if is_program("pass") => "pass",
-        _ => "secretservice",
-    };
-    is_program(&helper::program(name)).then(|| name.to_owned())
-}
-
-fn is_program(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|directory| directory.join(name).is_file())
-}
-
-/// The files of the containers tools (containers-auth.json(5)). `REGISTRY_AUTH_FILE` stands for all of them.
-fn containers_files() -> Vec<PathBuf> {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(file) = variable("REGISTRY_AUTH_FILE") {
-        return vec![file];
-    }
-    let configuration = variable("XDG_CONFIG_HOME").or_else(|| Some(dirs::home_dir()?.join(".config")));
-    let directories = [variable("XDG_RUNTIME_DIR"), configuration];
-    directories.into_iter().flatten().map(|directory| directory.join("containers").join("auth.json")).collect()
-}
-
-/// A file that is not docker's own is not worth a word on stderr when it cannot be read.
-fn read_containers_file(path: &Path, log: Log) -> Option<File> {
-    let text = fs::read_to_string(path).ok()?;
-    let read = Object::parse(&text, "ConfigFile").map_err(Into::into).and_then(|object| File::read(path, &object));
-    read.inspect_err(|error| log.debug(format_args!("passing over {}: {error}", path.display()))).ok()
 }

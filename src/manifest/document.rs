@@ -3,32 +3,35 @@
 
 use super::{DOCKER_LIST, DOCKER_MANIFEST, Descriptor, OCI_INDEX, OCI_MANIFEST, Platform};
 use crate::json::{self, Object};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a manifest cannot be used, in docker's words.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ManifestError {
-    /// A media type that is none of the four.
+    /// A media type that is neither docker's nor OCI's.
     #[error("unsupported manifest media type and no default available: {0}")]
     UnsupportedMediaType(String),
-    /// A docker document that says it is something else.
+    /// A docker manifest that states another media type.
     #[error("mediaType in {what} should be '{expected}' not '{found}'")]
     WrongMediaType {
         /// `manifest` or `manifest list`.
         what: &'static str,
-        /// What the Content-Type said.
+        /// The Content-Type.
         expected: &'static str,
-        /// What the document says.
+        /// The stated media type.
         found: String,
     },
-    /// An OCI document that says it is something else.
+    /// An OCI manifest that states another media type.
     #[error("if present, mediaType in {what} should be '{expected}' not '{found}'")]
     WrongOciMediaType {
         /// `manifest` or `image index`.
         what: &'static str,
-        /// What the Content-Type said.
+        /// The Content-Type.
         expected: &'static str,
-        /// What the document says.
+        /// The stated media type.
         found: String,
     },
     /// An index sent as an image.
@@ -42,7 +45,7 @@ pub enum ManifestError {
     Json(#[from] json::Error),
 }
 
-/// Whether an image follows docker's specification or OCI's.
+/// Whether an image manifest is docker's or OCI's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageKind {
     /// Image manifest version 2, schema 2.
@@ -64,7 +67,7 @@ impl ImageKind {
 
 /// The manifest of an image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
+pub struct ImageManifest {
     /// docker or OCI.
     pub kind: ImageKind,
     /// The image's configuration.
@@ -73,13 +76,13 @@ pub struct Image {
     pub layers: Vec<Descriptor>,
 }
 
-impl Image {
+impl ImageManifest {
     /// The config and the layers, in that order.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         std::iter::once(&self.config).chain(&self.layers)
     }
 
-    /// Whether it is no image at all, but something that is kept in a registry like one: a chart, a list of parts.
+    /// Whether it is an artifact rather than an image: its config is not an image config.
     #[must_use]
     pub fn is_artifact(&self) -> bool {
         let images = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
@@ -122,12 +125,54 @@ impl Image {
 
 /// A manifest list or an image index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
+pub struct ImageIndex {
     /// Its entries; an entry without a platform has an empty one, as in docker.
     pub manifests: Vec<Descriptor>,
+    /// What it says beside its entries.
+    pub header: IndexHeader,
 }
 
-impl Index {
+/// What an OCI index can say beside its entries. docker lists have none of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct IndexHeader {
+    /// Annotations of the index itself.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// The manifest that the index refers to (image-spec, `subject`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// The type of the artifact that the index describes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub artifact_type: String,
+}
+
+impl IndexHeader {
+    /// What a manifest or an index says beside its parts. Whatever cannot be read counts as absent.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        Object::parse(&text, "Manifest").map(|object| Self::read(&object)).unwrap_or_default()
+    }
+
+    /// Fields of a wrong type count as absent: docker does not read them.
+    fn read(object: &Object) -> Self {
+        let subject = object.object("subject", "v1.Descriptor").ok().flatten();
+        Self {
+            annotations: object.string_map("annotations").unwrap_or_default(),
+            subject: subject.and_then(|subject| Descriptor::read(&subject).ok()),
+            artifact_type: object.string("artifactType").unwrap_or_default(),
+        }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl ImageIndex {
     fn read(media_type: &'static str, bytes: &[u8]) -> Result<Self, ManifestError> {
         let text = String::from_utf8_lossy(bytes);
         let object = Object::parse(&text, "ManifestList")?;
@@ -147,33 +192,33 @@ impl Index {
         if !is_oci && found != DOCKER_LIST {
             return Err(ManifestError::WrongMediaType { what: "manifest list", expected: DOCKER_LIST, found });
         }
-        Ok(Self { manifests })
+        Ok(Self { manifests, header: IndexHeader::read(&object) })
     }
 }
 
 fn descriptors(object: &Object, key: &str) -> Result<Vec<Descriptor>, json::Error> {
-    let elements = object.objects(key, "distribution.Descriptor")?;
-    elements.iter().map(Descriptor::read_distribution).collect()
+    object.objects(key, "distribution.Descriptor", Descriptor::read_distribution)
 }
 
 /// A manifest of either kind.
-#[expect(clippy::large_enum_variant, reason = "one of them at a time is in hand")]
+#[expect(clippy::large_enum_variant, reason = "there are few of them")]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Document {
+pub enum Manifest {
     /// An image for one platform.
-    Image(Image),
+    Image(Arc<ImageManifest>),
     /// A list of images.
-    Index(Index),
+    Index(ImageIndex),
 }
 
-/// Understands a manifest by the Content-Type it was sent with; parameters of the Content-Type do not count.
-pub fn parse(content_type: &str, bytes: &[u8]) -> Result<Document, ManifestError> {
+/// Parses a manifest as its Content-Type says; parameters of the Content-Type are ignored.
+pub fn parse(content_type: &str, bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    let image = |kind, bytes| ImageManifest::read(kind, bytes).map(|image| Manifest::Image(Arc::new(image)));
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
-        DOCKER_MANIFEST => Image::read(ImageKind::Docker, bytes).map(Document::Image),
-        OCI_MANIFEST => Image::read(ImageKind::Oci, bytes).map(Document::Image),
-        DOCKER_LIST => Index::read(DOCKER_LIST, bytes).map(Document::Index),
-        OCI_INDEX => Index::read(OCI_INDEX, bytes).map(Document::Index),
+        DOCKER_MANIFEST => image(ImageKind::Docker, bytes),
+        OCI_MANIFEST => image(ImageKind::Oci, bytes),
+        DOCKER_LIST => ImageIndex::read(DOCKER_LIST, bytes).map(Manifest::Index),
+        OCI_INDEX => ImageIndex::read(OCI_INDEX, bytes).map(Manifest::Index),
         _ => Err(ManifestError::UnsupportedMediaType(media_type)),
     }
 }
@@ -205,15 +250,15 @@ mod tests {
     #[test]
     fn what_docker_does_not_read_may_be_wrong() {
         let json = br#"{"config":{"data":"!","artifactType":7},"layers":[{"data":"!","size":3}]}"#;
-        let Document::Image(image) = parse(OCI_MANIFEST, json).unwrap() else { panic!() };
+        let Manifest::Image(image) = parse(OCI_MANIFEST, json).unwrap() else { panic!() };
         assert_eq!(image.layers[0].size, 3);
     }
 
     #[test]
     fn null_lists_and_missing_parts_are_empty() {
-        let Ok(Document::Index(index)) = parse(OCI_INDEX, br#"{"manifests":null}"#) else { panic!() };
+        let Ok(Manifest::Index(index)) = parse(OCI_INDEX, br#"{"manifests":null}"#) else { panic!() };
         assert!(index.manifests.is_empty());
-        let Ok(Document::Image(image)) = parse("application/vnd.oci.image.manifest.v1+json; charset=utf-8", b"{}")
+        let Ok(Manifest::Image(image)) = parse("application/vnd.oci.image.manifest.v1+json; charset=utf-8", b"{}")
         else {
             panic!()
         };

@@ -1,31 +1,31 @@
 //! `WWW-Authenticate` headers (RFC 9110 section 11.6.1, RFC 6750 section 3).
 
-/// One way in which a registry wants to be asked.
+/// A challenge: how a registry wants requests to be authorized.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
-    /// User name and password with every request.
+pub enum Challenge {
+    /// A user name and a password with every request.
     Basic,
     /// A token from another server.
     Bearer {
-        /// Where tokens are issued.
+        /// The URL of the token server.
         realm: String,
-        /// The registry's name there.
+        /// The registry's name on the token server.
         service: String,
-        /// What the token sent should have allowed, `repository:a:pull repository:b:pull`.
+        /// What the token must allow, such as `repository:a:pull repository:b:pull`.
         scope: String,
-        /// Why the token sent was not enough, `insufficient_scope` or `invalid_token`.
+        /// Why a token was rejected: `insufficient_scope` or `invalid_token`.
         error: String,
     },
 }
 
-/// Picks the challenge to answer: Bearer before Basic, anything else passed over.
-pub(super) fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Challenge> {
+/// Chooses the challenge to answer: Bearer rather than Basic. Other schemes are ignored.
+pub fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Challenge> {
     let challenges: Vec<Challenge> = headers.flat_map(parse).collect();
     let bearer = challenges.iter().find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
     bearer.or(challenges.first()).cloned()
 }
 
-/// Reads all challenges in one header. Whatever cannot be read ends the header, nothing more.
+/// Reads all challenges in one header, up to the first syntax error.
 fn parse(header: &str) -> Vec<Challenge> {
     let mut challenges = Vec::new();
     let mut rest = header;
@@ -58,14 +58,14 @@ fn parameters(mut rest: &str) -> (Vec<(String, String)>, &str) {
     (found, rest)
 }
 
-/// The next word, past any commas and spaces.
+/// The next word, after any commas and spaces.
 fn word(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start_matches([',', ' ', '\t']);
     let end = text.find([',', ' ', '\t', '=', '"']).unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 
-/// A quoted string with its escapes undone, or an unquoted value up to a comma or space, which may be a URL.
+/// A quoted string without its escapes, or an unquoted value, which may be a URL, up to a comma or space.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ' ', '\t']).unwrap_or(text.len());

@@ -1,63 +1,58 @@
-//! Where a registry is, and how it may be talked to.
+//! The address of a registry.
 
 use crate::reference::DOCKER_HUB;
-use crate::transport::{Trust, Url};
+use crate::transport::{CertVerification, Locality, Url};
 
-/// Where Docker Hub's API is (docker/docker `registry.DefaultV2Registry`).
+/// The host of Docker Hub's API (docker/docker `registry.DefaultV2Registry`).
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
-/// How one registry may be reached.
+/// A registry's host, and whether the user has said `--insecure`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
+pub struct Endpoint {
     /// `host[:port]`.
     host: String,
     insecure: bool,
 }
 
 impl Endpoint {
-    /// The endpoint of a reference's domain.
-    pub(super) fn new(domain: &str, insecure: bool) -> Self {
+    /// The endpoint for a reference's domain.
+    #[must_use]
+    pub fn new(domain: &str, insecure: bool) -> Self {
         let host = if domain == DOCKER_HUB { DOCKER_HUB_HOST } else { domain };
         Self { host: host.to_owned(), insecure }
     }
 
-    /// Whether plain HTTP is tried where HTTPS cannot be had. A registry on this machine needs no flag for that, nor a
-    /// valid certificate: what is sent does not leave the machine.
-    pub(super) fn may_be_plain(&self) -> bool {
-        self.insecure || self.is_loopback()
+    /// `host[:port]`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
-        is_loopback(&self.host)
-    }
-
-    /// Which certificates to believe of the registry itself.
-    pub(super) fn trust(&self) -> Trust {
-        if self.may_be_plain() { Trust::Any } else { Trust::System }
-    }
-
-    /// Which certificates to believe where the registry has sent us: being on this machine itself, it cannot vouch
-    /// for others.
-    pub(super) fn trust_for(&self, url: &Url) -> Trust {
-        Self::new(url.host_str().unwrap_or_default(), self.insecure).trust()
-    }
-
-    /// The registry's origin under a scheme; none if the host cannot be one.
-    pub(super) fn origin(&self, scheme: &str) -> Option<Url> {
+    /// The registry's origin under a scheme; none if the host is not valid in a URL.
+    #[must_use]
+    pub fn origin(&self, scheme: &str) -> Option<Url> {
         Url::parse(&format!("{scheme}://{}/", self.host)).ok()
     }
 
-    pub(super) fn host(&self) -> &str {
-        &self.host
+    /// Whether plain HTTP is tried where there is no TLS. A registry on this machine needs no flag for that: nothing
+    /// that is sent to it leaves the machine.
+    #[must_use]
+    pub fn may_be_plain(&self, locality: Locality) -> bool {
+        self.insecure || locality == Locality::ThisMachine
     }
-}
 
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    /// Whether the registry's own certificate is verified.
+    #[must_use]
+    pub fn own_verification(&self, locality: Locality) -> CertVerification {
+        if self.may_be_plain(locality) { CertVerification::Disabled } else { CertVerification::Enabled }
+    }
+
+    /// Whether the certificates of the hosts that the registry leads to are verified: its token server and its storage.
+    /// As with docker, `--insecure` is for them too. That the registry is on this machine says nothing about them.
+    #[must_use]
+    pub fn linked_verification(&self) -> CertVerification {
+        if self.insecure { CertVerification::Disabled } else { CertVerification::Enabled }
+    }
 }
 
 #[cfg(test)]
@@ -65,26 +60,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn docker_hub_is_not_where_its_name_says() {
+    fn docker_hubs_api_has_a_host_of_its_own() {
         let hub = Endpoint::new("docker.io", false);
         assert_eq!(hub.origin("https").unwrap().as_str(), "https://registry-1.docker.io/");
     }
 
     #[test]
-    fn only_loopback_hosts_are_lenient_without_a_flag() {
-        for host in ["localhost", "localhost:5000", "LocalHost:1", "127.0.0.1:5000", "127.9.9.9", "[::1]:5000", "[::1]"]
-        {
-            assert!(Endpoint::new(host, false).may_be_plain(), "{host}");
-        }
-        for host in ["localhost.example.com", "128.0.0.1", "127.0.0.1.example.com", "[::2]:5000", "example.com:127"] {
-            let endpoint = Endpoint::new(host, false);
-            assert!(!endpoint.may_be_plain() && endpoint.trust() == Trust::System, "{host}");
-            assert!(Endpoint::new(host, true).may_be_plain());
+    fn without_a_flag_only_a_registry_on_this_machine_is_trusted_and_nothing_that_it_leads_to() {
+        use CertVerification::{Disabled, Enabled};
+        for (insecure, locality, own, linked) in [
+            (false, Locality::ThisMachine, Disabled, Enabled),
+            (false, Locality::ThisLink, Enabled, Enabled),
+            (false, Locality::Elsewhere, Enabled, Enabled),
+            (true, Locality::Elsewhere, Disabled, Disabled),
+        ] {
+            let endpoint = Endpoint::new("h.io", insecure);
+            assert_eq!((endpoint.own_verification(locality), endpoint.linked_verification()), (own, linked));
+            assert_eq!(endpoint.may_be_plain(locality), own == Disabled);
         }
     }
 
     #[test]
-    fn a_host_that_cannot_be_one_has_no_origin() {
+    fn a_host_that_is_not_valid_has_no_origin() {
         assert_eq!(Endpoint::new("", false).origin("https"), None);
     }
 }

@@ -1,16 +1,16 @@
-//! What registries answer when they refuse, and how it is told.
+//! Errors of registry operations, and what registries say in error responses.
 
 use crate::digest::Digest;
 use crate::json::{self, Object};
 use crate::manifest::ManifestError;
 use crate::reference::Reference;
-use crate::transport::{Method, Response, TransportError, TransportFault, Url, display_url};
+use crate::transport::{Method, Response, TransportError, TransportFault, Url, display_url, status_name};
 use std::fmt;
 use thiserror::Error;
 
-/// How much of a registry's message is shown, in characters.
+/// The maximum length of a registry's message, in characters.
 const MESSAGE_LIMIT: usize = 500;
-/// How many of the things that a registry says are wrong are shown.
+/// The maximum number of errors from one response.
 const DIAGNOSTICS_LIMIT: usize = 10;
 
 /// Why a registry operation failed.
@@ -19,50 +19,81 @@ pub enum RegistryError {
     /// The registry says that there is no such manifest.
     #[error("no such manifest: {0}")]
     NotFound(Reference),
+    /// The registry says that there is no such repository.
+    #[error("no such repository: {}", .0.name())]
+    NoRepository(Reference),
     /// The registry says that there is no such blob.
     #[error("unknown blob")]
     BlobUnknown {
         /// The repository and the digest.
         url: String,
     },
-    /// The registry refused.
+    /// The registry answered with an error.
     #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// No answer came.
+    Refused(#[from] ErrorResponse),
+    /// The registry or its token server refused a login that was tried.
+    #[error("{host} refused this user name and password ({refusal})")]
+    LoginRefused {
+        /// The registry.
+        host: String,
+        /// What it answered.
+        refusal: ErrorResponse,
+    },
+    /// No response came.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// A host name that cannot be one.
+    /// A host that is not valid in a URL.
     #[error("\"{0}\" is not the name of a registry")]
     BadHost(String),
-    /// The token server's answer holds no token.
+    /// The token server's response holds no token.
     #[error("GET {url}: the token server's answer holds no token")]
     NoToken {
         /// The token server.
         url: String,
     },
-    /// A challenge or a redirect that must not be followed.
+    /// A token server, a redirect or an upload location that must not be used.
     #[error("{url}: refusing to go on to {target}: {reason}")]
     Unsafe {
-        /// Who sent us there.
+        /// The server that named the target.
         url: String,
-        /// Where.
+        /// The target.
         target: String,
         /// Why not.
         reason: &'static str,
     },
-    /// The manifest is not what was asked for.
+    /// The manifest does not have the digest that was requested.
     #[error("manifest verification failed for digest {0}")]
     ManifestDigest(Digest),
-    /// A blob is not what it should be.
+    /// A blob does not have its digest.
     #[error("the registry sent a blob that does not have the digest {0}")]
     BlobDigest(Digest),
-    /// The config is not what the manifest says.
+    /// A blob does not have the size that its descriptor states.
+    #[error("the registry sent {sent} for the blob {digest}, which has {expected} bytes according to its manifest")]
+    BlobSize {
+        /// The blob.
+        digest: Digest,
+        /// The size in the descriptor, in bytes.
+        expected: u64,
+        /// What the registry sent, or says that it would send.
+        sent: String,
+    },
+    /// The config does not have its digest.
     #[error("image config verification failed for digest {0}")]
     ConfigDigest(Digest),
+    /// An answer of another form than the specification has.
+    #[error("GET {url}: the answer is not {what}: {reason}")]
+    Unreadable {
+        /// What was asked for.
+        url: String,
+        /// What the answer should be.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The registry stored something else than was sent.
+    /// The registry stored something other than what was sent.
     #[error("{url}: the registry says it stored {stored} where {sent} was sent")]
     StoredOther {
         /// The manifest's URL.
@@ -75,12 +106,17 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// An answer that broke off while it was read.
+    /// A response that broke off.
     pub(super) fn broken(url: &Url, fault: TransportFault) -> Self {
         TransportError { method: Method::GET, url: display_url(url), fault }.into()
     }
 
-    /// Whether a registry refuses a list because it does not have an image in it.
+    /// A response that is not `what` it should be.
+    pub(super) fn unreadable(url: &Url, what: &'static str, error: &serde_json::Error) -> Self {
+        Self::Unreadable { url: display_url(url), what, reason: error.to_string() }
+    }
+
+    /// Whether the registry refuses a list because an image in it does not exist in the repository.
     #[must_use]
     pub fn says_child_unknown(&self) -> bool {
         let codes = ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"];
@@ -88,7 +124,17 @@ impl RegistryError {
         matches!(self, Self::Refused(refusal) if refusal.diagnostics.iter().any(says))
     }
 
-    /// Adds what the caller knows about why a registry calls a request wrong.
+    /// The same error of a request that tried a login.
+    pub(super) fn refused_login(self, host: &str) -> Self {
+        match self {
+            Self::Refused(refusal) if matches!(refusal.status, 401 | 403) => {
+                Self::LoginRefused { host: host.to_owned(), refusal }
+            }
+            other => other,
+        }
+    }
+
+    /// Adds the caller's explanation to an error that calls the request wrong.
     #[must_use]
     pub fn explained(mut self, explanation: &str) -> Self {
         if let Self::Refused(refusal) = &mut self
@@ -99,7 +145,7 @@ impl RegistryError {
         self
     }
 
-    /// What the user can do about it, where that is known.
+    /// What the user can do about it, if that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -119,7 +165,10 @@ impl RegistryError {
                     "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY=HOST goes around it"
                         .to_owned(),
                 ),
-                TransportFault::Connect(_) | TransportFault::Timeout => {
+                TransportFault::BadProxy { variable, .. } => Some(format!(
+                    "set {variable} to a URL such as http://proxy.example.com:3128 or socks5://proxy.example.com:1080"
+                )),
+                TransportFault::Connect(_) | TransportFault::ConnectTimeout | TransportFault::Timeout => {
                     Some("check the registry's name and port, and whether it can be reached from here".to_owned())
                 }
                 _ => None,
@@ -129,59 +178,66 @@ impl RegistryError {
     }
 }
 
-/// An answer that is no success.
+/// An error response.
 #[derive(Debug)]
-pub struct Refusal {
-    method: String,
+pub struct ErrorResponse {
+    method: Method,
     url: String,
     /// The status code.
     pub status: u16,
-    /// What the registry says is wrong.
+    /// The errors in the body.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the body was HTML.
     is_web_page: bool,
     /// The registry to log in to.
     host: String,
     had_login: bool,
-    /// What went wrong when a login was looked for.
-    trouble: Option<String>,
-    /// What the caller knows about the reason.
+    /// Why no login was sent, if one was looked for.
+    lookup_error: Option<String>,
+    /// The caller's explanation.
     explanation: Option<String>,
 }
 
-/// One entry of a registry's error body (distribution-spec, "Error Codes").
+/// One error in the body of an error response (distribution-spec, "Error Codes").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// `MANIFEST_UNKNOWN` and the like; empty if the body had another form.
+    /// The code, such as `MANIFEST_UNKNOWN`; empty if the body has another form.
     pub code: String,
-    /// What it says, in one line.
+    /// The message, in one line.
     pub message: String,
 }
 
-impl Refusal {
+impl Diagnostic {
+    fn says_expired(&self) -> bool {
+        let message = self.message.to_lowercase();
+        message.contains("token") && message.contains("expired")
+    }
+}
+
+impl ErrorResponse {
     pub(super) fn new(
-        method: &str,
+        method: &Method,
         url: &str,
         response: &Response,
         host: &str,
         had_login: bool,
-        trouble: Option<&str>,
+        lookup_error: Option<&str>,
     ) -> Self {
         Self {
-            method: method.to_owned(),
+            method: method.clone(),
             url: url.to_owned(),
             status: response.status,
             diagnostics: diagnostics(&response.body),
             is_web_page: is_web_page(&response.body),
             host: host.to_owned(),
             had_login,
-            trouble: trouble.map(str::to_owned),
+            lookup_error: lookup_error.map(str::to_owned),
             explanation: None,
         }
     }
 
-    /// Whether the registry means that the thing asked for does not exist, rather than that the address is wrong:
-    /// registries say it in JSON or say nothing, and a web server's own 404 page says nothing about manifests.
+    /// Whether the manifest or blob does not exist. Registries say so in JSON or with an empty body; a web server's own
+    /// 404 page means that the address is wrong.
     pub(super) fn is_not_found(&self) -> bool {
         let codes = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "BLOB_UNKNOWN"];
         let known = |diagnostic: &Diagnostic| {
@@ -191,13 +247,19 @@ impl Refusal {
         self.status == 404 && (self.diagnostics.iter().any(known) || (self.diagnostics.is_empty() && !self.is_web_page))
     }
 
+    /// Whether the token may have expired since it was fetched. Some registries answer 400, with or without a reason.
+    pub(super) fn may_be_stale_token(&self) -> bool {
+        let says_so = || self.diagnostics.is_empty() || self.diagnostics.iter().any(Diagnostic::says_expired);
+        self.status == 401 || (self.status == 400 && says_so())
+    }
+
     fn hint(&self) -> Option<String> {
         let host = &self.host;
         if self.explanation.is_some() {
             return self.explanation.clone();
         }
-        if let (401 | 403, false, Some(trouble)) = (self.status, self.had_login, &self.trouble) {
-            return Some(format!("no login was sent: {trouble}"));
+        if let (401 | 403, false, Some(lookup_error)) = (self.status, self.had_login, &self.lookup_error) {
+            return Some(format!("no login was sent: {lookup_error}"));
         }
         match self.status {
             400 | 403 | 409 | 412 if self.says_immutable() => {
@@ -211,12 +273,12 @@ impl Refusal {
             429 => Some(format!(
                 "the registry limits the rate of anonymous requests; try again later, or log in: docker login {host}"
             )),
-            407 => Some("the proxy wants a login; give it in HTTPS_PROXY or HTTP_PROXY".to_owned()),
+            407 => Some("the proxy requires a login; put it into HTTPS_PROXY or HTTP_PROXY".to_owned()),
             _ => None,
         }
     }
 
-    /// Whether the registry refuses to let a tag be changed.
+    /// Whether the tag is immutable.
     pub(super) fn says_immutable(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| {
             diagnostic.code == "TAG_INVALID" || diagnostic.message.to_lowercase().contains("immutable")
@@ -224,12 +286,11 @@ impl Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ErrorResponse {}
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = crate::transport::status_name(self.status);
-        write!(f, "{} {}: {} {name}", self.method, self.url, self.status)?;
+        write!(f, "{} {}: {} {}", self.method, self.url, self.status, status_name(self.status))?;
         for (position, diagnostic) in self.diagnostics.iter().enumerate() {
             f.write_str(if position == 0 { ": " } else { "; " })?;
             match (diagnostic.code.as_str(), diagnostic.message.as_str()) {
@@ -241,7 +302,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Reads an error body of any form. An HTML page says nothing that the status does not.
+/// Reads an error body of any form. An HTML page says no more than the status code.
 fn diagnostics(body: &[u8]) -> Vec<Diagnostic> {
     let text = String::from_utf8_lossy(body);
     match Object::parse(&text, "Errors") {
@@ -251,13 +312,9 @@ fn diagnostics(body: &[u8]) -> Vec<Diagnostic> {
     }
 }
 
-/// Whether an error body complains about a token's age.
+/// Whether an error body says that a token has expired.
 pub(super) fn says_expired(body: &[u8]) -> bool {
-    let tells = |diagnostic: &Diagnostic| {
-        let message = diagnostic.message.to_lowercase();
-        message.contains("token") && message.contains("expired")
-    };
-    diagnostics(body).iter().any(tells)
+    diagnostics(body).iter().any(Diagnostic::says_expired)
 }
 
 fn is_web_page(body: &[u8]) -> bool {
@@ -286,21 +343,19 @@ fn plain(text: &str) -> Vec<Diagnostic> {
     if message.is_empty() { Vec::new() } else { vec![Diagnostic { code: String::new(), message }] }
 }
 
-/// A registry's text made safe for a terminal: one line, no control characters, not too long.
+/// A registry's text as one short line.
 pub(super) fn one_line(text: &str) -> String {
-    let clean = |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { ' ' } else { c };
-    let text: String = text.chars().take(MESSAGE_LIMIT).map(clean).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    crate::output::one_line(text, MESSAGE_LIMIT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, body: &str) -> Refusal {
-        let (body, method, url, host) = (body.as_bytes(), "GET".into(), "https://h/v2/".into(), "h".into());
+    fn refusal(status: u16, body: &str) -> ErrorResponse {
+        let (body, method, url, host) = (body.as_bytes(), Method::GET, "https://h/v2/".into(), "h".into());
         let (diagnostics, is_web_page) = (diagnostics(body), is_web_page(body));
-        Refusal {
+        ErrorResponse {
             method,
             url,
             status,
@@ -308,7 +363,7 @@ mod tests {
             is_web_page,
             host,
             had_login: false,
-            trouble: None,
+            lookup_error: None,
             explanation: None,
         }
     }

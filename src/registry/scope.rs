@@ -1,32 +1,32 @@
-//! What a token is asked for (distribution, "Token Scope Documentation").
+//! Token scopes (distribution, "Token Scope Documentation").
 
 use std::collections::HashMap;
 use std::fmt;
 
-/// Access to one repository. Only two forms are ever asked for: every server grants them, and some grant nothing at
-/// all when asked for more.
+/// Access to one repository. Only two forms are ever requested: every server grants them, and some grant nothing at
+/// all when more is requested.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// The repository's path in its registry.
     pub repository: String,
-    /// Whether writing is needed beyond reading.
+    /// Whether push is needed as well as pull.
     pub push: bool,
 }
 
 impl Scope {
-    /// Reading a repository.
+    /// Pull from a repository.
     #[must_use]
     pub fn pull(repository: &str) -> Self {
         Self { repository: repository.to_owned(), push: false }
     }
 
-    /// Reading and writing a repository; registries refuse writes to tokens that cannot read.
+    /// Push to and pull from a repository; registries refuse tokens that can only push.
     #[must_use]
     pub fn push(repository: &str) -> Self {
         Self { repository: repository.to_owned(), push: true }
     }
 
-    /// Whether a token for this scope serves for the other.
+    /// Whether a token for this scope also allows the other.
     fn covers(&self, other: &Self) -> bool {
         self.repository == other.repository && (self.push || !other.push)
     }
@@ -40,7 +40,7 @@ impl fmt::Display for Scope {
 }
 
 impl ScopeSet {
-    /// Reads the scope of a challenge, as far as it is of a form that we would ask for.
+    /// Reads the scope parameter of a challenge, as far as it has the forms that we request.
     pub(super) fn parse(text: &str) -> Self {
         let scope = |word: &str| {
             let (repository, actions) = word.strip_prefix("repository:")?.rsplit_once(':')?;
@@ -49,25 +49,25 @@ impl ScopeSet {
         text.split_whitespace().filter_map(scope).collect()
     }
 
-    /// Both sets in one.
+    /// The union of both sets.
     pub(super) fn union(&self, other: &Self) -> Self {
         self.iter().chain(other.iter()).cloned().collect()
     }
 }
 
-/// Several scopes, the writing ones first (some servers read only the first) and none of them twice (in others a
-/// second scope for a repository undoes the first).
+/// Several scopes: those with push first, because some servers read only the first one, and one for each repository,
+/// because on other servers a second one replaces the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
-    /// Whether a token for this set serves for all of the other.
+    /// Whether a token for this set also allows all of the other.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|needed| self.0.iter().any(|scope| scope.covers(needed)))
     }
 
-    /// As many of the scopes as fit into so many bytes.
+    /// The first scopes that fit into so many bytes.
     pub(super) fn within(self, bytes: usize) -> Self {
         let mut left = bytes;
         let fits = |scope: &Scope| {
@@ -78,9 +78,23 @@ impl ScopeSet {
         Self(self.0.into_iter().take_while(fits).collect())
     }
 
-    /// The scopes, in the order in which they are asked for.
+    /// Whether there is no scope in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scopes in the order in which they are requested.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    /// The scopes, separated by spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scopes: Vec<String> = self.iter().map(ToString::to_string).collect();
+        f.write_str(&scopes.join(" "))
     }
 }
 
@@ -106,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_merged_and_the_writing_ones_come_first() {
+    fn scopes_are_merged_and_those_with_push_come_first() {
         let set: ScopeSet =
             [Scope::pull("b"), Scope::pull("a"), Scope::push("a"), Scope::pull("b")].into_iter().collect();
         let shown: Vec<_> = set.iter().map(ToString::to_string).collect();
@@ -114,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_foreseen_is_limited() {
+    fn a_set_can_be_cut_to_a_length() {
         let set: ScopeSet = (0..100).map(|number| Scope::pull(&format!("repository/{number}"))).collect();
         assert_eq!(set.clone().within(100).iter().count(), 3);
         assert_eq!(set.clone().within(100_000), set);
@@ -127,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_covers_reading_and_not_the_reverse() {
+    fn push_covers_pull_and_not_the_reverse() {
         let set = |scopes: &[Scope]| scopes.iter().cloned().collect::<ScopeSet>();
         assert!(set(&[Scope::push("a"), Scope::pull("b")]).covers(&set(&[Scope::pull("a")])));
         assert!(!set(&[Scope::pull("a")]).covers(&set(&[Scope::push("a")])));

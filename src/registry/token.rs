@@ -1,39 +1,39 @@
-//! Bearer tokens: fetched from a realm, kept until they expire (distribution, "Token Authentication Specification"
-//! and "Oauth2 Token Authentication").
+//! Bearer tokens: fetched from a token server and kept until they expire (distribution, "Token Authentication
+//! Specification" and "Oauth2 Token Authentication").
 
-use super::error::{Refusal, RegistryError};
+use super::error::{ErrorResponse, RegistryError};
 use super::scope::ScopeSet;
-use crate::config::{Credentials, Login};
+use crate::auth::{Credentials, Login};
 use crate::json::Object;
-use crate::log::Log;
+use crate::output::Console;
 use crate::secret::Secret;
-use crate::transport::{Body, Method, Request, Response, Transport, Trust, Url, display_url, form};
+use crate::transport::{Method, Operation, Request, Response, display_url};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+use url::form_urlencoded;
 
-/// How many bytes of a token server's answer are read.
-const ANSWER_LIMIT: usize = 64 * 1024;
-/// How long a token lives at least, whatever its server says: the specification's minimum.
-const SHORTEST_LIFE: Duration = Duration::from_secs(60);
-/// A token is renewed this long before its end, so that it does not expire on its way.
+/// The minimum lifetime of a token (in the specification too), whatever its server says.
+const MINIMUM_LIFETIME: Duration = Duration::from_secs(60);
+/// How long before its end a token is renewed, so that it does not expire on the way to the registry.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// How token servers know this program.
-const CLIENT: &str = "mfst";
+/// The `client_id` of this program.
+const CLIENT_ID: &str = "mfst";
 
-/// A token server, as a registry's challenge names it, and who asks it.
-pub(super) struct Realm<'a> {
-    pub(super) url: Url,
+/// A token server, as named by a registry's challenge, and the login to use there.
+pub(super) struct TokenServer<'a> {
+    /// A request to the realm, without query parameters or authorization of ours.
+    pub(super) request: Request,
     pub(super) service: &'a str,
-    pub(super) trust: Trust,
     /// The registry, for messages.
     pub(super) host: &'a str,
     pub(super) login: Option<&'a Login>,
-    /// What went wrong when the login was looked for.
-    pub(super) trouble: Option<&'a str>,
-    pub(super) log: Log,
+    /// Why there is no login, if one was looked for.
+    pub(super) lookup_error: Option<&'a str>,
+    pub(super) console: Console,
 }
 
 #[derive(Debug, Clone)]
@@ -42,108 +42,107 @@ struct Token {
     expires: Instant,
 }
 
-type Cell = Arc<tokio::sync::Mutex<Option<Token>>>;
+type Cell = Rc<tokio::sync::Mutex<Option<Token>>>;
 
 /// The tokens of one login at one registry.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    by_scopes: Mutex<HashMap<ScopeSet, Cell>>,
+    by_scopes: RefCell<HashMap<ScopeSet, Cell>>,
 }
 
 impl Tokens {
-    /// A token for these scopes. Requests that need the same one at the same time wait for one fetch.
+    /// A token for these scopes. Requests that need the same token at the same time share one fetch.
     pub(super) async fn get(
         &self,
-        transport: &Transport,
-        realm: &Realm<'_>,
+        operation: &Operation<'_>,
+        server: &TokenServer<'_>,
         scopes: &ScopeSet,
     ) -> Result<Secret, RegistryError> {
         let cell = self.cell(scopes);
-        let mut known = cell.lock().await;
+        let mut known = operation.uncounted(cell.lock()).await;
         match &*known {
             Some(token) if Instant::now() + RENEWAL < token.expires => Ok(token.secret.clone()),
             _ => {
-                let token = realm.fetch(transport, scopes).await?;
+                let token = server.fetch(operation, scopes).await?;
                 Ok(known.insert(token).secret.clone())
             }
         }
     }
 
-    /// Forgets a token that the registry no longer takes, unless it has been replaced already.
-    pub(super) async fn forget(&self, scopes: &ScopeSet, refused: &Secret) {
+    /// Drops a token that the registry no longer accepts, unless it has already been replaced.
+    pub(super) async fn forget(&self, scopes: &ScopeSet, rejected: &Secret) {
         let cell = self.cell(scopes);
         let mut known = cell.lock().await;
-        if known.as_ref().is_some_and(|token| token.secret == *refused) {
+        if known.as_ref().is_some_and(|token| token.secret == *rejected) {
             *known = None;
         }
     }
 
     fn cell(&self, scopes: &ScopeSet) -> Cell {
-        let mut cells = self.by_scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(cells.entry(scopes.clone()).or_default())
+        Rc::clone(self.by_scopes.borrow_mut().entry(scopes.clone()).or_default())
     }
 }
 
-/// The value of an Authorization header for a user and a password.
+/// The value of an Authorization header for a user name and a password.
 pub(super) fn basic(credentials: &Credentials) -> String {
     let pair = format!("{}:{}", credentials.username, credentials.password.reveal());
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-impl Realm<'_> {
-    async fn fetch(&self, transport: &Transport, scopes: &ScopeSet) -> Result<Token, RegistryError> {
-        let basic = self.login.and_then(|login| login.basic.as_ref());
-        let identity = self.login.and_then(|login| login.identity_token.as_ref());
-        let (method, response) = match (identity, basic) {
-            (Some(token), basic) => {
-                let response = self
-                    .post(transport, scopes, &[("grant_type", "refresh_token"), ("refresh_token", token.reveal())])
-                    .await?;
-                match basic {
-                    Some(_) if matches!(response.status, 400 | 401 | 404 | 405) => {
-                        ("GET", self.get(transport, scopes, basic).await?)
-                    }
-                    _ => ("POST", response),
-                }
-            }
-            (None, Some(login)) => {
-                let response = self.get(transport, scopes, basic).await?;
-                if matches!(response.status, 404 | 405) {
-                    let password = [
-                        ("grant_type", "password"),
-                        ("username", &login.username),
-                        ("password", login.password.reveal()),
-                    ];
-                    ("POST", self.post(transport, scopes, &password).await?)
-                } else {
-                    ("GET", response)
-                }
-            }
-            (None, None) => ("GET", self.get(transport, scopes, None).await?),
-        };
+impl TokenServer<'_> {
+    async fn fetch(&self, operation: &Operation<'_>, scopes: &ScopeSet) -> Result<Token, RegistryError> {
+        let (method, response) = self.exchange(operation, scopes).await?;
         if response.is_success() {
             return self.read(&response);
         }
-        let refusal = self.refusal(method, &response, scopes);
-        // A login that has gone stale should not keep anyone from what is public.
-        if self.login.is_some() && matches!(response.status, 401 | 403) && scopes.iter().all(|scope| !scope.push) {
-            let anonymous = self.get(transport, scopes, None).await?;
+        let refusal = self.refusal(&method, &response, scopes);
+        // A login that is no longer valid should not keep anyone from public images. A token without scopes is for
+        // `login`.
+        let is_for_reading = !scopes.is_empty() && scopes.iter().all(|scope| !scope.push);
+        if self.login.is_some() && matches!(response.status, 401 | 403) && is_for_reading {
+            let anonymous = self.get(operation, scopes, None).await?;
             if anonymous.is_success() {
-                self.log.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
+                self.console.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
                 return self.read(&anonymous);
             }
         }
         Err(refusal.into())
     }
 
+    /// Requests a token with what the login consists of. Not every server knows both methods.
+    async fn exchange(
+        &self,
+        operation: &Operation<'_>,
+        scopes: &ScopeSet,
+    ) -> Result<(Method, Response), RegistryError> {
+        let basic = self.login.and_then(|login| login.basic.as_ref());
+        let identity = self.login.and_then(|login| login.identity_token.as_ref());
+        if let Some(token) = identity {
+            let grant = [("grant_type", "refresh_token"), ("refresh_token", token.reveal())];
+            let response = self.post(operation, scopes, &grant).await?;
+            if basic.is_none() || !matches!(response.status, 400 | 401 | 404 | 405) {
+                return Ok((Method::POST, response));
+            }
+        }
+        let response = self.get(operation, scopes, basic).await?;
+        match basic {
+            Some(login) if identity.is_none() && matches!(response.status, 404 | 405) => {
+                let password = login.password.reveal();
+                let grant = [("grant_type", "password"), ("username", &login.username), ("password", password)];
+                Ok((Method::POST, self.post(operation, scopes, &grant).await?))
+            }
+            _ => Ok((Method::GET, response)),
+        }
+    }
+
     async fn get(
         &self,
-        transport: &Transport,
+        operation: &Operation<'_>,
         scopes: &ScopeSet,
         login: Option<&Credentials>,
     ) -> Result<Response, RegistryError> {
-        let mut url = self.url.clone();
-        let mut query = url.query_pairs_mut();
+        let mut request = self.request.clone();
+        let mut query = request.url.query_pairs_mut();
         if !self.service.is_empty() {
             query.append_pair("service", self.service);
         }
@@ -154,47 +153,48 @@ impl Realm<'_> {
             query.append_pair("account", &login.username);
         }
         drop(query);
-        let mut request = Request::new(Method::GET, url, ANSWER_LIMIT);
         request.headers.extend(login.map(|login| ("authorization", basic(login))));
-        Ok(transport.send(request, self.trust).await?)
+        Ok(operation.send(&request).await?)
     }
 
     async fn post(
         &self,
-        transport: &Transport,
+        operation: &Operation<'_>,
         scopes: &ScopeSet,
         grant: &[(&str, &str)],
     ) -> Result<Response, RegistryError> {
-        let scope = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let mut fields = vec![("client_id", CLIENT), ("service", self.service), ("scope", &scope)];
-        fields.extend(grant);
-        let mut request = Request::new(Method::POST, self.url.clone(), ANSWER_LIMIT);
+        let scope = scopes.to_string();
+        let fields = [("client_id", CLIENT_ID), ("service", self.service), ("scope", &scope)];
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields).extend_pairs(grant);
+        let mut request = self.request.clone();
+        request.method = Method::POST;
         request.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
-        request.body = Body::Bytes(form(&fields).into());
-        Ok(transport.send(request, self.trust).await?)
+        request.body = form.finish().into();
+        Ok(operation.send(&request).await?)
     }
 
-    fn refusal(&self, method: &str, response: &Response, scopes: &ScopeSet) -> Refusal {
-        let scopes = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let url = format!("{} for {scopes}", display_url(&self.url));
-        Refusal::new(method, &url, response, self.host, self.login.is_some(), self.trouble)
+    fn refusal(&self, method: &Method, response: &Response, scopes: &ScopeSet) -> ErrorResponse {
+        let url = format!("{} for {scopes}", display_url(&self.request.url));
+        ErrorResponse::new(method, &url, response, self.host, self.login.is_some(), self.lookup_error)
     }
 
     fn read(&self, response: &Response) -> Result<Token, RegistryError> {
-        read_token(&response.body, Instant::now()).ok_or_else(|| RegistryError::NoToken { url: display_url(&self.url) })
+        let url = || display_url(&self.request.url);
+        read_token(&response.body, Instant::now()).ok_or_else(|| RegistryError::NoToken { url: url() })
     }
 }
 
-/// The token in an answer; servers call it either name, and some send both. Its life is counted from now: what a
-/// server says about the time of issue may be anything.
+/// The token in a response. Servers use either name for it, and some both. Its lifetime is counted from now, because
+/// `issued_at` may be anything.
 fn read_token(body: &[u8], now: Instant) -> Option<Token> {
     let text = String::from_utf8_lossy(body);
     let answer = Object::parse(&text, "TokenResponse").ok()?;
     let named = |name| answer.string(name).ok().filter(|token| !token.is_empty());
     let secret = Secret::new(named("access_token").or_else(|| named("token"))?);
     let life = answer.integer("expires_in").ok().and_then(|seconds| u64::try_from(seconds).ok());
-    // A year is as good as for ever, and cannot overflow.
-    let life = Duration::from_secs(life.unwrap_or_default().min(365 * 24 * 3600)).max(SHORTEST_LIFE);
+    // A year is longer than any run, and cannot overflow.
+    let life = Duration::from_secs(life.unwrap_or_default().min(365 * 24 * 3600)).max(MINIMUM_LIFETIME);
     Some(Token { secret, expires: now + life })
 }
 

@@ -1,11 +1,14 @@
 //! What lists there are.
 
-use super::records::Records;
-use super::{PRIVATE_DIRECTORY, Store, StoreError, entry_names, file_name};
-use crate::manifest::ImageManifest;
-use crate::reference::Reference;
-use std::fs;
-use std::io;
+use super::directory::Directory;
+use super::entries::{self, read_stable};
+use super::lock::{Lock, private_directory};
+use super::metadata::ListMetadata;
+use super::{PRIVATE_DIRECTORY, Store, StoreError, file_name};
+use crate::manifest::ListEntry;
+use crate::reference::{Reference, file_safe};
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -14,56 +17,79 @@ use std::time::SystemTime;
 pub struct ListSummary {
     /// The list's name.
     pub name: String,
-    /// Whether the name has been made up from the directory's name, which does not tell `/` from `_` nor `:` from `-`.
+    /// Whether the name is a guess: a directory's name does not tell `/` from `_` nor `:` from `-`.
     pub name_is_guessed: bool,
-    /// Its images, or why they cannot be read.
-    pub images: Result<Vec<ImageManifest>, StoreError>,
+    /// Its images without their manifests, or why they cannot be read.
+    pub images: Result<Vec<ListEntry>, StoreError>,
     /// When it was last changed.
     pub modified: SystemTime,
 }
 
 impl Store {
-    /// All lists, sorted by name.
+    /// All lists, sorted by name. One manifest at a time is in memory.
     pub fn lists(&self) -> Result<Vec<ListSummary>, StoreError> {
-        let names = entry_names(&self.root)?.unwrap_or_default();
-        let directories = names.iter().filter(|name| *name != PRIVATE_DIRECTORY).map(|name| self.root.join(name));
-        let mut lists = Vec::new();
-        for directory in directories.filter(|path| path.is_dir()) {
-            // Another process may have removed it in the meantime.
-            lists.extend(summary(&self.records(), &directory)?);
-        }
+        let names = list_names(&self.root)?;
+        // Another process may have removed a list in the meantime.
+        let lists = names.iter().filter_map(|name| self.summary(name).transpose());
+        let mut lists: Vec<_> = lists.collect::<Result<_, _>>()?;
         lists.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(lists)
     }
+
+    fn summary(&self, name: &OsStr) -> Result<Option<ListSummary>, StoreError> {
+        let _lock = Lock::shared(&self.root)?;
+        let private = private_directory(&self.root)?;
+        read_stable(&self.root.join(name), |directory| {
+            let mut modified = directory.modified().map_err(|error| StoreError::io("open", directory.path(), error))?;
+            let mut images = read_images(directory, &mut modified);
+            let metadata = ListMetadata::find(private.as_ref(), directory).unwrap_or_else(|error| {
+                images = Err(error);
+                None
+            });
+            let name_is_guessed = metadata.is_none();
+            let name = match metadata {
+                Some(metadata) => {
+                    if let Ok(images) = &mut images {
+                        metadata.set_origins(images);
+                    }
+                    metadata.name
+                }
+                None => guess(&name.to_string_lossy(), images.as_deref().unwrap_or_default()),
+            };
+            Ok(ListSummary { name, name_is_guessed, images, modified })
+        })
+    }
 }
 
-fn summary(records: &Records, directory: &Path) -> Result<Option<ListSummary>, StoreError> {
-    let failed = |error| StoreError::io("open", directory, error);
-    let Some(files) = entry_names(directory)? else { return Ok(None) };
-    let mut modified = match fs::metadata(directory).and_then(|found| found.modified()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        modified => modified.map_err(failed)?,
+/// The names of the lists' directories.
+pub(super) fn list_names(root: &Path) -> Result<Vec<OsString>, StoreError> {
+    let mut names = match Directory::open(root).and_then(|directory| directory.names()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names.map_err(|error| StoreError::io("open", root, error))?,
     };
+    names.retain(|name| name != PRIVATE_DIRECTORY && root.join(name).is_dir());
+    Ok(names)
+}
+
+fn read_images(directory: &Directory, modified: &mut SystemTime) -> Result<Vec<ListEntry>, StoreError> {
+    let names = directory.names().map_err(|error| StoreError::io("open", directory.path(), error))?;
     let mut images = Ok(Vec::new());
-    for path in files.iter().map(|file| directory.join(file)) {
-        if let Ok(time) = fs::metadata(&path).and_then(|found| found.modified()) {
-            modified = modified.max(time);
+    for name in names {
+        if let Ok(time) = directory.modified_of(&name) {
+            *modified = time.max(*modified);
         }
         images = images.and_then(|mut images: Vec<_>| {
-            images.extend(super::read_entry(&path, None)?);
+            let entry = entries::read(directory, &name, None)?;
+            images.push(ListEntry::without_payload(entry.reference, entry.descriptor));
             Ok(images)
         });
     }
-    let recorded = records.find(directory).map(|record| record.name);
-    let name_is_guessed = recorded.is_none();
-    let file = directory.file_name().unwrap_or_default().to_string_lossy();
-    let name = recorded.unwrap_or_else(|| guess(&file, images.as_deref().unwrap_or_default()));
-    Ok(Some(ListSummary { name, name_is_guessed, images, modified }))
+    images
 }
 
 /// The likeliest reference with this file name: in the repository of one of the images, else on the registry of one,
 /// else what it looks like.
-fn guess(file: &str, images: &[ImageManifest]) -> String {
+fn guess(file: &str, images: &[ListEntry]) -> String {
     let in_repository = images.iter().map(|image| (image.reference.name(), '-'));
     let on_registry = images.iter().map(|image| (image.reference.domain().to_owned(), '_'));
     let looks = file.split_once('_').map(|(domain, _)| (with_port(domain), '_'));
@@ -79,10 +105,6 @@ fn guess(file: &str, images: &[ImageManifest]) -> String {
         }
     }
     file.to_owned()
-}
-
-fn file_safe(text: &str) -> String {
-    text.replace(':', "-").replace('/', "_")
 }
 
 /// A host's name, with a colon before what must be a port.
@@ -124,7 +146,7 @@ mod tests {
             ("no_reference", "", "no_reference"),
         ] {
             let image = Reference::parse(image).ok();
-            let image = image.map(|image| ImageManifest::without_payload(image, Descriptor::default()));
+            let image = image.map(|image| ListEntry::without_payload(image, Descriptor::default()));
             assert_eq!(guess(file, image.as_slice()), expected);
         }
     }

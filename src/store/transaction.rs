@@ -1,257 +1,196 @@
-//! Changes to the store that happen wholly or not at all.
+//! Changes of the store that happen completely or not at all.
 
+use super::directory::Directory;
+use super::lock::Lock;
+use super::metadata::Places;
 use super::{PRIVATE_DIRECTORY, StoreError};
+use crate::file::{self, Links};
+use rustix::fs::{FileType, OFlags};
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 
-/// The modes docker gives its directories and files, before the user's mask.
-const DIRECTORY_MODE: u32 = 0o755;
-const FILE_MODE: u32 = 0o644;
+/// Where files are made before they take their place, on the file system of the lists.
+const STAGED: &str = "staged";
 
-/// The right to change the store, held by one mfst process at a time.
-///
-/// The lock is one for all lists: it is held for the few system calls of a change, never while waiting for a
-/// registry, and the operating system lets go of it when its process ends, however it ends.
+/// A change of the store. No other mfst process changes or reads the store before it is dropped.
+#[derive(Debug)]
 pub(super) struct Transaction {
-    /// Where files are made before they take their place; on the same file system as the lists.
-    staging: PathBuf,
-    _lock: File,
+    root: Directory,
+    private: Directory,
+    _lock: Lock,
+}
+
+/// The files of a list that a change writes and removes.
+#[derive(Debug)]
+pub(super) struct FileChange<Keep> {
+    /// Names and contents.
+    pub(super) written: Vec<(OsString, Vec<u8>)>,
+    /// Whether a file that is not written stays.
+    pub(super) keep: Keep,
 }
 
 impl Transaction {
-    pub(super) fn begin(root: &Path) -> Result<Self, StoreError> {
-        let private = root.join(PRIVATE_DIRECTORY);
-        let path = private.join("lock");
-        let failed = |error| StoreError::io("lock", &path, error);
-        let open =
-            |may_be_new| OpenOptions::new().create(may_be_new).truncate(false).write(true).mode(FILE_MODE).open(&path);
-        let lock = match open(false) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_directories(&private)?;
-                let lock = open(true).map_err(failed)?;
-                keep_owner(root, &private);
-                keep_owner(root, &path);
-                lock
-            }
-            lock => lock.map_err(failed)?,
-        };
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => lock.lock().map_err(failed)?,
-            // Some network file systems have no locks; a store on one is as safe as docker's.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
-        let transaction = Self { staging: private.join("staged"), _lock: lock };
-        transaction.clear()?;
+    /// Makes the store if there is none, locks it, and removes what a killed process has left.
+    pub(super) fn begin(path: &Path) -> Result<Self, StoreError> {
+        make_directories(path)?;
+        let root = Directory::open(path).map_err(|error| StoreError::io("open", path, error))?;
+        let private = root.ensure_subdirectory(OsStr::new(PRIVATE_DIRECTORY))?;
+        let lock = Lock::exclusive(&private)?;
+        let transaction = Self { root, private, _lock: lock };
+        transaction.remove_staged()?;
         Ok(transaction)
     }
 
-    /// Writes files into a directory, which may have to be made, and removes those of its other files that do not
-    /// `stay`. `before_commit` is shown the directory that will be in place, be it there yet or not, and can still
-    /// stop the change.
+    /// mfst's own directory in the store.
+    pub(super) fn private(&self) -> &Directory {
+        &self.private
+    }
+
+    /// Changes the files of a list, which may have to be made. `before_commit` gets the directory that the list will be
+    /// in, and can still stop the change.
     pub(super) fn write(
         &self,
-        directory: &Path,
-        files: &[(String, Vec<u8>)],
-        stays: impl Fn(&str) -> bool,
-        before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
+        list: &OsStr,
+        change: &FileChange<impl Fn(&OsStr) -> bool>,
+        before_commit: impl Fn(Places) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        // What a symbolic link leads to is changed, not the link, as docker does.
-        let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
-        let done = self.stage_and_commit(&directory, files, stays, before_commit);
-        self.tidy();
+        let done = self.stage_and_commit(list, change, before_commit);
+        // The change is done or has failed for another reason; the next one removes what cannot be removed now.
+        let _ = self.remove_staged();
         done
     }
 
     fn stage_and_commit(
         &self,
-        directory: &Path,
-        files: &[(String, Vec<u8>)],
-        stays: impl Fn(&str) -> bool,
-        before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
+        list: &OsStr,
+        change: &FileChange<impl Fn(&OsStr) -> bool>,
+        before_commit: impl Fn(Places) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        make_directories(&self.staging)?;
-        for (name, content) in files {
-            let path = self.staging.join(name);
-            let written = write_file(&path, content).and_then(|()| keep_access(&directory.join(name), &path));
-            written.map_err(|error| StoreError::io("write", &path, error))?;
-        }
-        sync(&self.staging, files)?;
-        if fs::symlink_metadata(directory).is_err() {
-            before_commit(&self.staging)?;
-            return fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error));
-        }
-        let written: HashSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let others = others(directory, &written)?;
-        let (stay, go): (Vec<String>, Vec<String>) = others.into_iter().partition(|name| stays(name));
-        match (files, go.as_slice()) {
-            ([(name, _)], []) => {
-                before_commit(directory)?;
-                self.move_file(name, directory)?;
-            }
-            ([], [name]) => {
-                before_commit(directory)?;
-                remove_file(&directory.join(name))?;
-            }
-            _ => {
-                self.link(directory, &stay)?;
-                before_commit(&self.staging)?;
-                self.take_place(directory, files, &go)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts a file in the place of one in a directory.
-    pub(super) fn replace(&self, path: &Path, content: &[u8]) -> Result<(), StoreError> {
-        let written = write_file(&self.staging, content).and_then(|()| keep_access(path, &self.staging));
-        let synced = written.and_then(|()| sync_file(&self.staging));
-        let done = synced
-            .map_err(|error| StoreError::io("write", &self.staging, error))
-            .and_then(|()| fs::rename(&self.staging, path).map_err(|error| StoreError::io("open", path, error)));
-        if done.is_err() {
-            self.tidy();
-        }
-        done
-    }
-
-    /// Adds the files that stay to what is staged.
-    fn link(&self, directory: &Path, stay: &[String]) -> Result<(), StoreError> {
-        let failed = |error| StoreError::io("amend", directory, error);
-        for name in stay {
-            fs::hard_link(directory.join(name), self.staging.join(name)).map_err(failed)?;
-        }
-        keep_access(directory, &self.staging).map_err(failed)
-    }
-
-    /// Lets several changes in a directory appear at one stroke, by exchanging it for what is staged.
-    fn take_place(&self, directory: &Path, files: &[(String, Vec<u8>)], go: &[String]) -> Result<(), StoreError> {
-        match exchange(&self.staging, directory) {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                // Without an exchange, each file is still old or new, never half of either.
-                files.iter().try_for_each(|(name, _)| self.move_file(name, directory))?;
-                go.iter().try_for_each(|name| remove_file(&directory.join(name)))
-            }
-            done => done.map_err(|error| StoreError::io("amend", directory, error)),
-        }
-    }
-
-    fn move_file(&self, name: &str, directory: &Path) -> Result<(), StoreError> {
-        let path = directory.join(name);
-        fs::rename(self.staging.join(name), &path).map_err(|error| StoreError::io("open", &path, error))
-    }
-
-    /// Removes a directory, or whatever stands in its place.
-    pub(super) fn remove(&self, directory: &Path) -> Result<(), StoreError> {
-        fs::rename(directory, &self.staging).map_err(|error| StoreError::io("remove", directory, error))?;
-        self.tidy();
-        Ok(())
-    }
-
-    /// Removes what this change has left. It is done, or has failed for a better reason, so what cannot be removed is left
-    /// to the next change.
-    fn tidy(&self) {
-        let _ = self.clear();
-    }
-
-    /// Removes what a change has left, be it one whose process died in the middle.
-    fn clear(&self) -> Result<(), StoreError> {
-        let removed = match fs::symlink_metadata(&self.staging) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(&self.staging),
-            Ok(_) => fs::remove_file(&self.staging),
-            Err(error) => Err(error),
+        let failed = |error| StoreError::io("open", &self.root.path().join(list), error);
+        let id = |directory: &Directory| directory.id().map_err(failed);
+        let (directory, is_link) = match self.root.file_type(list).map_err(failed)? {
+            None => (None, false),
+            // As in docker, the link stays and the directory behind it is changed.
+            Some(FileType::Symlink) => (Some(Directory::open(&self.root.path().join(list)).map_err(failed)?), true),
+            Some(_) => (Some(self.root.subdirectory(list)?), false),
         };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("remove", &self.staging, error))
-            }
-            _ => Ok(()),
+        let staged = self.stage(&change.written, directory.as_ref())?;
+        let Some(directory) = directory else {
+            before_commit(Places { new: id(&staged)?, old: None })?;
+            let renamed = self.private.rename(OsStr::new(STAGED), &self.root, list);
+            return renamed.map_err(|error| StoreError::io("mkdir", &self.root.path().join(list), error));
+        };
+        let written: HashSet<&OsStr> = change.written.iter().map(|(name, _)| name.as_os_str()).collect();
+        let names = directory.names().map_err(failed)?;
+        let others = names.iter().map(OsString::as_os_str).filter(|name| !written.contains(name));
+        let (kept, removed): (Vec<&OsStr>, Vec<&OsStr>) = others.partition(|name| (change.keep)(name));
+        check_entries(&directory, removed.iter().chain(&written))?;
+        let in_place = InPlace { staged: &staged, directory: &directory, written: &change.written, removed: &removed };
+        if is_link || written.len() + removed.len() == 1 {
+            before_commit(Places { new: id(&directory)?, old: None })?;
+            return in_place.commit();
         }
+        let amend_failed = |error| StoreError::io("amend", directory.path(), error);
+        kept.iter().try_for_each(|name| directory.link(name, &staged)).map_err(amend_failed)?;
+        staged.take_access(&directory).map_err(amend_failed)?;
+        before_commit(Places { new: id(&staged)?, old: Some(id(&directory)?) })?;
+        match self.private.exchange(OsStr::new(STAGED), &self.root, list) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                before_commit(Places { new: id(&directory)?, old: None })?;
+                in_place.commit()
+            }
+            done => done.map_err(amend_failed),
+        }
+    }
+
+    /// Writes files to a new directory, each with the mode and owner of the one that it replaces, and to the disk, so that
+    /// a crash after the change cannot leave empty files.
+    fn stage(&self, files: &[(OsString, Vec<u8>)], directory: Option<&Directory>) -> Result<Directory, StoreError> {
+        let staged = self.private.make_subdirectory(OsStr::new(STAGED))?;
+        staged.check_empty()?;
+        for (name, content) in files {
+            let file = staged.write(name, content)?;
+            let given = directory.map_or(Ok(()), |directory| directory.give_access(name, &file));
+            given.map_err(|error| StoreError::io("write", &staged.path().join(name), error))?;
+        }
+        // After all have been written: the first may take the others with it to the disk.
+        files.iter().try_for_each(|(name, _)| staged.sync(name))?;
+        Ok(staged)
+    }
+
+    /// Removes a list's directory with all that is in it, as docker does, or the link in its place.
+    pub(super) fn remove(&self, list: &OsStr) -> Result<(), StoreError> {
+        let renamed = self.root.rename(list, &self.private, OsStr::new(STAGED));
+        renamed.map_err(|error| StoreError::io("remove", &self.root.path().join(list), error))?;
+        // The next change removes what cannot be removed now.
+        let _ = self.remove_staged();
+        Ok(())
+    }
+
+    fn remove_staged(&self) -> Result<(), StoreError> {
+        let removed = self.private.remove_all(OsStr::new(STAGED));
+        removed.map_err(|error| StoreError::io("remove", &self.private.path().join(STAGED), error))
     }
 }
 
-/// The names of the files in a directory that are not written anew.
-fn others(directory: &Path, written: &HashSet<&str>) -> Result<Vec<String>, StoreError> {
-    let names = super::entry_names(directory)?.unwrap_or_default();
-    Ok(names.into_iter().filter(|name| !written.contains(name.as_str())).collect())
+/// A change of a list file by file: each is old or new at any time, never half of either.
+struct InPlace<'a> {
+    staged: &'a Directory,
+    directory: &'a Directory,
+    written: &'a [(OsString, Vec<u8>)],
+    removed: &'a [&'a OsStr],
 }
 
-fn remove_file(path: &Path) -> Result<(), StoreError> {
-    fs::remove_file(path).map_err(|error| StoreError::io("remove", path, error))
+impl InPlace<'_> {
+    fn commit(&self) -> Result<(), StoreError> {
+        let failed =
+            |operation, name: &OsStr, error| StoreError::io(operation, &self.directory.path().join(name), error);
+        for (name, content) in self.written {
+            let moved = self.staged.rename(name, self.directory, name);
+            let done = match moved {
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => self.overwrite(name, content),
+                done => done,
+            };
+            done.map_err(|error| failed("open", name, error))?;
+        }
+        self.removed
+            .iter()
+            .try_for_each(|name| self.directory.remove_file(name).map_err(|error| failed("remove", name, error)))
+    }
+
+    /// Writes a file where it is, as docker does: the directory is a link to another file system.
+    fn overwrite(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        let mut file = match self.directory.open_file(name, OFlags::WRONLY, Links::Refuse) {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => self.directory.create(name)?,
+            Err(error) => return Err(io::Error::other(error)),
+        };
+        file.set_len(0)?;
+        file.write_all(content)?;
+        file.sync_data()
+    }
+}
+
+/// Refuses to replace or remove what is no file.
+fn check_entries<'a>(directory: &Directory, names: impl Iterator<Item = &'a &'a OsStr>) -> Result<(), StoreError> {
+    for name in names {
+        let path = || directory.path().join(name);
+        match directory.file_type(name).map_err(|error| StoreError::io("open", &path(), error))? {
+            None | Some(FileType::RegularFile | FileType::Symlink) => {}
+            Some(other) => return Err(StoreError::NotAnEntry { path: path(), kind: file::kind(other) }),
+        }
+    }
+    Ok(())
 }
 
 /// Makes a directory and those above it, and names the one that could not be made.
 fn make_directories(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| {
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(|error| {
         let blocked = path.ancestors().take_while(|ancestor| !ancestor.is_dir()).last().unwrap_or(path);
         StoreError::io("mkdir", blocked, error)
     })
-}
-
-fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?.write_all(content)
-}
-
-/// Makes sure that files are on the disk, so that a crash after the rename cannot leave empty ones.
-fn sync(directory: &Path, files: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-    // Very many files are faster on the disk together than one after the other, though what others have written goes
-    // there with them, which may take long.
-    if files.len() > 256 && sync_file_system(directory) {
-        return Ok(());
-    }
-    files
-        .iter()
-        .map(|(name, _)| directory.join(name))
-        .try_for_each(|path| sync_file(&path).map_err(|error| StoreError::io("write", &path, error)))
-}
-
-fn sync_file(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_data()
-}
-
-/// Whether the file system has been told to write everything down.
-#[cfg(target_os = "linux")]
-fn sync_file_system(directory: &Path) -> bool {
-    File::open(directory).is_ok_and(|directory| rustix::fs::syncfs(directory).is_ok())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync_file_system(_directory: &Path) -> bool {
-    false
-}
-
-/// Gives a file or directory the mode and, as far as we may, the owner of the one whose place it will take, as if
-/// that one had been changed where it is, which is what docker does.
-fn keep_access(old: &Path, new: &Path) -> io::Result<()> {
-    keep_owner(old, new);
-    match fs::metadata(old) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        found => fs::set_permissions(new, found?.permissions()),
-    }
-}
-
-/// Gives a file or directory the owner of another one. Only root may, and it matters only for root: what `sudo mfst`
-/// makes of our own must not keep the store's owner out.
-pub(super) fn keep_owner(old: &Path, new: &Path) {
-    if let Ok(old) = fs::metadata(old) {
-        let _ = std::os::unix::fs::chown(new, Some(old.uid()), Some(old.gid()));
-    }
-}
-
-/// Exchanges two directories at one stroke; `Unsupported` where the system or the file system cannot.
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    use rustix::io::Errno;
-    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(io::ErrorKind::Unsupported.into()),
-        done => Ok(done?),
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }

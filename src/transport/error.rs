@@ -1,10 +1,10 @@
-//! Why no answer came.
+//! Why no response came.
 
-use super::Method;
+use super::{Locality, Method};
 use std::error::Error;
 use thiserror::Error;
 
-/// A request without an answer.
+/// A request without a response.
 #[derive(Debug, Error)]
 #[error("{method} {url}: {fault}")]
 pub struct TransportError {
@@ -12,23 +12,26 @@ pub struct TransportError {
     pub method: Method,
     /// The request's URL, without secrets.
     pub url: String,
-    /// What happened.
+    /// What went wrong.
     pub fault: TransportFault,
 }
 
-/// What kept an answer from coming.
+/// What kept a response from coming.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum TransportFault {
     /// No connection: refused, unreachable, no such host.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// No connection in time, or no TLS on it.
+    #[error("timed out while connecting")]
+    ConnectTimeout,
     /// A connection, but no TLS on it.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
-    /// The server speaks something else than TLS, plain HTTP most likely.
+    /// The server answered the TLS handshake with something else, most likely plain HTTP.
     #[error("the server does not speak TLS on this port")]
     NotTls,
-    /// No connection through the proxy that the environment names.
+    /// No connection through the proxy.
     #[error("cannot connect through the proxy {proxy}: {reason}")]
     Proxy {
         /// The proxy, without secrets.
@@ -36,16 +39,30 @@ pub enum TransportFault {
         /// Why not.
         reason: String,
     },
-    /// The certificate files for this registry cannot be used.
+    /// The environment names a proxy that cannot be used. The value is not shown: it may hold a password.
+    #[error("{variable} does not name a usable proxy: {reason}")]
+    BadProxy {
+        /// The environment variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The certificate files for this host cannot be used.
     #[error("{0}")]
     Certificates(String),
-    /// Too slow.
+    /// A server led us to a host that is nearer than itself; see [`Locality`].
+    #[error("refusing to connect: it is {}", match .0 {
+        Locality::ThisMachine => "on this machine, and the registry is not",
+        Locality::ThisLink | Locality::Elsewhere => "a link-local address, and the registry is further away",
+    })]
+    TooNear(Locality),
+    /// No response in time.
     #[error("timed out")]
     Timeout,
-    /// The connection broke, or what came over it was not HTTP.
+    /// The connection broke, or the response was not HTTP.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// More than is accepted, in bytes.
+    /// A response larger than the limit, in bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
     /// A header that cannot be sent.
@@ -63,18 +80,19 @@ impl TransportFault {
         }
         let reason = || innermost(error).to_string();
         match error {
-            // Over HTTP/2 what the TLS library says arrives as text. After the handshake it is about our certificate.
+            // Over HTTP/2 an alert arrives as text. After the handshake it is about the client's certificate.
             _ if reason().starts_with("received fatal alert") => Self::Tls(reason()),
+            _ if error.is_timeout() && error.is_connect() => Self::ConnectTimeout,
             _ if error.is_timeout() => Self::Timeout,
             _ if error.is_connect() => Self::Connect(reason()),
             _ => Self::Broken(reason()),
         }
     }
 
-    /// Whether the server was never asked: nothing was sent that it could have acted on.
+    /// Whether the request was never sent, so that the server cannot have acted on it.
     #[must_use]
     pub fn is_before_request(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Proxy { .. } | Self::Tls(_) | Self::NotTls | Self::Timeout)
+        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Proxy { .. } | Self::Tls(_) | Self::NotTls)
     }
 }
 
@@ -82,7 +100,7 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
     error.source().map_or(error, innermost)
 }
 
-/// Looks for an error of a type anywhere below; an I/O error may hold one without being its `source`.
+/// Looks for an error of a type in the chain of sources; an I/O error may hold one that is not its `source`.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     let inside = inside.and_then(|inner| find::<T>(inner));

@@ -1,90 +1,100 @@
-//! One HTTP request, one answer: connections, TLS, time limits and size limits, and nothing about registries.
+//! HTTP: connections, TLS, proxies, retries, and limits on time, size and concurrency. It knows nothing of registries.
 //!
-//! This is the only module that names the HTTP and TLS libraries.
+//! This is the only module that names the HTTP and TLS libraries. Everything in it runs on one thread.
 
+mod body;
+mod budget;
+mod client;
 mod error;
-mod flow;
-mod pace;
+mod limits;
+mod locality;
+mod memory;
+mod operation;
 mod proxy;
+mod resolver;
 mod retry;
 mod tls;
-mod validity;
 
+pub use body::{ResponseBody, UploadBody};
+pub use client::Transport;
 pub use error::{TransportError, TransportFault};
-pub use flow::{Incoming, Outgoing};
-pub use pace::DEFAULT_JOBS;
+pub use limits::{DEFAULT_JOBS, HTTP1_CONNECTIONS};
+pub use locality::Locality;
+pub use operation::{Failure, Operation};
 pub use reqwest::{Method, Url};
-pub use retry::Patience;
+pub use retry::RetryPolicy;
+pub use tls::{CertVerification, Certificates, TrustedByName};
 
-use crate::config::{CertificateDirectories, HostCertificates};
-use crate::log::Log;
 use bytes::Bytes;
-use flow::{Activity, while_moving};
-use pace::Pace;
-use proxy::Proxies;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use limits::Slot;
+use memory::Share;
+use reqwest::header::HeaderMap;
 
-/// How long a connection may take to be made, TLS included.
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// The same where plain HTTP is tried next: a plain HTTP server may let a TLS handshake hang for ever.
-const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
-
-/// Which certificates to believe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Trust {
-    /// Those the system trusts.
-    System,
-    /// Any, as `--insecure` asks for.
-    Any,
-}
-
-/// What to send. It may hold secrets, and is never shown.
+/// A request. It may hold secrets, and has no `Debug`.
 #[derive(Clone)]
 pub struct Request {
     /// GET, HEAD, POST, PUT or DELETE.
     pub method: Method,
-    /// Where to.
+    /// The URL.
     pub url: Url,
-    /// Headers; the values are checked when sent.
+    /// Headers; the values are checked when they are sent.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Body,
-    /// How many bytes of answer are accepted.
+    /// The body, empty for none.
+    pub body: Bytes,
+    /// The maximum size of a response that is read into memory, in bytes.
     pub limit: usize,
-    /// Whether the body of a success is wanted piece by piece.
+    /// Whether the body of a successful response is left to be read chunk by chunk.
     pub streams: bool,
-}
-
-/// What a request carries.
-#[derive(Clone)]
-pub enum Body {
-    /// Bytes in memory; none for no body.
-    Bytes(Bytes),
-    /// More than should be in memory.
-    Stream(Outgoing),
+    /// Whether a body that is not in memory moves without a slot among the requests to the host.
+    pub slotless: bool,
+    /// Whether the server's certificate is verified.
+    pub verification: CertVerification,
+    /// The nearest place that the request may go to: that of the server which named the URL.
+    pub nearest: Locality,
 }
 
 impl Request {
-    /// A request without headers and body.
+    /// A request without headers and body to a host that the user has not named: its certificate is verified, and it is
+    /// neither on this machine nor on this link.
     #[must_use]
     pub fn new(method: Method, url: Url, limit: usize) -> Self {
-        Self { method, url, headers: Vec::new(), body: Body::Bytes(Bytes::new()), limit, streams: false }
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            limit,
+            streams: false,
+            slotless: false,
+            verification: CertVerification::Enabled,
+            nearest: Locality::Elsewhere,
+        }
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Response {
+    /// The URL of the request.
+    pub url: Url,
+    /// Where the host is.
+    pub locality: Locality,
     /// The status code.
     pub status: u16,
     headers: HeaderMap,
-    /// The whole body, unless it is wanted piece by piece.
+    /// The body, unless it is left to be read chunk by chunk.
     pub body: Vec<u8>,
-    /// The body of a success that is wanted piece by piece.
-    pub stream: Option<Incoming>,
+    /// The body of a successful response to a request that asked for one.
+    pub stream: Option<ResponseBody>,
+    /// What the response takes up as long as it is kept.
+    _held: Held,
+}
+
+/// Memory for the body, and for a body that is read chunk by chunk a slot among the requests to its host.
+#[derive(Debug)]
+struct Held {
+    _share: Share,
+    _slot: Option<Slot>,
 }
 
 impl Response {
@@ -99,225 +109,10 @@ impl Response {
         self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
-    /// Whether the status says success.
+    /// Whether the status code means success.
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
-    }
-}
-
-/// Why something did not work.
-#[derive(Debug, Clone, Copy)]
-pub enum Failure<'a> {
-    /// No answer came.
-    Fault(&'a TransportFault),
-    /// This status came.
-    Status(u16),
-}
-
-/// What a client is made for: a trust, and the host whose certificate files it knows, if there are any.
-type ClientKey = (Trust, Option<String>);
-
-/// Sends requests. Connections are kept and shared by all requests with the same trust and the same certificates.
-pub struct Transport {
-    clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
-    proxies: OnceLock<Proxies>,
-    certificates: CertificateDirectories,
-    patience: Patience,
-    pace: Pace,
-    log: Log,
-}
-
-impl Transport {
-    /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
-    #[must_use]
-    pub fn new(certificates: CertificateDirectories, patience: Patience, jobs: usize, log: Log) -> Self {
-        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, pace: Pace::new(jobs), log }
-    }
-
-    /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as patience
-    /// goes. Redirects are not followed.
-    pub async fn send(&self, request: Request, trust: Trust) -> Result<Response, TransportError> {
-        self.send_any(&[request], trust).await.map(|(_, response)| response)
-    }
-
-    /// Sends the first of several requests that reaches a server, and tells which one it was.
-    pub async fn send_any(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
-        let begun = Instant::now();
-        let mut made = 0;
-        loop {
-            // What is large may take as long as something moves, and can only be sent once.
-            let is_large = choices.iter().any(|it| matches!(it.body, Body::Stream(_)));
-            let limit = if is_large { Duration::MAX } else { self.patience.limit };
-            let left = limit.saturating_sub(begun.elapsed());
-            let outcome = tokio::time::timeout(left, self.try_each(choices, trust)).await;
-            let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
-            made += 1;
-            let verdict = match &outcome {
-                _ if is_large => return outcome,
-                Ok((_, response)) => retry::judge_response(response, SystemTime::now()),
-                Err(error) => retry::judge_fault(&error.fault),
-            };
-            let Some(wait) = retry::wait(self.patience, verdict, made, begun.elapsed(), fastrand::f64()) else {
-                return outcome;
-            };
-            self.log.debug(format_args!("trying again in {} ms (retry {made})", wait.as_millis()));
-            if let Ok((chosen, Response { status: 429, .. })) = &outcome {
-                self.pace.lane(&server(&choices[*chosen].url)).pause(wait);
-            }
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    /// Waits before something that takes several requests is tried again as a whole; false if it should not be.
-    pub async fn wait_to_retry(&self, failure: Failure<'_>, made: u32, begun: Instant) -> bool {
-        let verdict = match failure {
-            Failure::Fault(fault) => retry::judge_fault(fault),
-            Failure::Status(status) => retry::judge_status(status, None),
-        };
-        // How long it takes says nothing about how often it has failed.
-        let spent = begun.elapsed().min(self.patience.limit / 2);
-        let Some(wait) = retry::wait(self.patience, verdict, made, spent, fastrand::f64()) else { return false };
-        self.log.debug(format_args!("trying the copy again in {} ms (retry {made})", wait.as_millis()));
-        tokio::time::sleep(wait).await;
-        true
-    }
-
-    async fn try_each(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
-        let mut missed: Option<TransportError> = None;
-        for (position, request) in choices.iter().enumerate() {
-            match self.try_once(request, trust).await {
-                Ok(response) => return Ok((position, response)),
-                Err(error) if error.fault.is_before_request() => {
-                    // What kept the first choice from working is the better story, unless it was that the server
-                    // does not speak TLS.
-                    missed = missed.filter(|first| first.fault != TransportFault::NotTls).or(Some(error));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Err(missed.unwrap_or_else(|| unreachable!("there is at least one choice")))
-    }
-
-    async fn try_once(&self, request: &Request, trust: Trust) -> Result<Response, TransportError> {
-        let begun = Instant::now();
-        let (method, url) = (request.method.clone(), display_url(&request.url));
-        let result = self.exchange(request.clone(), trust).await;
-        let outcome = match &result {
-            Ok(response) => response.status.to_string(),
-            Err(fault) => fault.to_string(),
-        };
-        self.log.debug(format_args!("{method} {url}: {outcome} ({} ms)", begun.elapsed().as_millis()));
-        result.map_err(|fault| TransportError { method, url, fault })
-    }
-
-    async fn exchange(&self, request: Request, trust: Trust) -> Result<Response, TransportFault> {
-        let mut headers = HeaderMap::with_capacity(request.headers.len());
-        for (name, value) in request.headers {
-            let mut value = HeaderValue::from_str(&value).map_err(|_| TransportFault::BadHeader(name))?;
-            value.set_sensitive(name == "authorization");
-            headers.insert(HeaderName::from_static(name), value);
-        }
-        let url = request.url.clone();
-        let builder = self.client(&url, trust)?.request(request.method, request.url).headers(headers);
-        let lane = self.pace.lane(&server(&url));
-        let _slot = lane.enter().await;
-        let (builder, activity) = match request.body {
-            Body::Bytes(bytes) => (builder.body(bytes), Activity::default()),
-            Body::Stream(outgoing) => (outgoing.attach(builder)?, outgoing.activity()),
-        };
-        let response = while_moving(&activity, builder.send()).await?.map_err(|error| self.fault(&error, &url))?;
-        if response.version() < reqwest::Version::HTTP_2 {
-            self.pace.narrow(&lane);
-        }
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        if request.streams && (200..300).contains(&status) {
-            // What is read for long keeps nobody from asking: what it is sent on to needs a place too.
-            return Ok(Response { status, headers, body: Vec::new(), stream: Some(Incoming(response)) });
-        }
-        let body = read_body(Incoming(response), request.limit).await?;
-        Ok(Response { status, headers, body, stream: None })
-    }
-
-    /// What kept a request from being answered; that a proxy was in the way is worth telling.
-    fn fault(&self, error: &reqwest::Error, url: &Url) -> TransportFault {
-        match (TransportFault::of(error), self.proxies().proxy_for(url)) {
-            (TransportFault::Connect(reason), Some(proxy)) => {
-                TransportFault::Proxy { proxy: display_url(&proxy), reason }
-            }
-            (fault, _) => fault,
-        }
-    }
-
-    fn proxies(&self) -> &Proxies {
-        self.proxies.get_or_init(Proxies::from_environment)
-    }
-
-    fn client(&self, url: &Url, trust: Trust) -> Result<reqwest::Client, TransportFault> {
-        let host = server(url);
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(trust, Some(host.clone()))) {
-            return Ok(client.clone());
-        }
-        let files = if url.scheme() == "https" {
-            self.certificates.load(&host, self.log)
-        } else {
-            Ok(HostCertificates::default())
-        };
-        let files = match files {
-            // Who trusts anyone is not stopped by files about whom to trust.
-            Err(_) if trust == Trust::Any => HostCertificates::default(),
-            files => files.map_err(TransportFault::Certificates)?,
-        };
-        let is_special = files != HostCertificates::default();
-        let key = (trust, is_special.then_some(host));
-        if let Some(client) = clients.get(&key) {
-            return Ok(client.clone());
-        }
-        let client = client(trust, &files, self.proxies().clone())?;
-        clients.insert(key, client.clone());
-        Ok(client)
-    }
-}
-
-fn timed_out(request: &Request) -> TransportError {
-    let (method, url) = (request.method.clone(), display_url(&request.url));
-    TransportError { method, url, fault: TransportFault::Timeout }
-}
-
-fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<reqwest::Client, TransportFault> {
-    let connect_limit = match trust {
-        Trust::System => CONNECT_LIMIT,
-        Trust::Any => CONNECT_LIMIT_BEFORE_FALLBACK,
-    };
-    let built = reqwest::Client::builder()
-        .proxy(reqwest::Proxy::custom(move |url| proxies.proxy_for(url)))
-        .user_agent(concat!("mfst/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(connect_limit)
-        .tls_backend_preconfigured(tls::configuration(trust, files).map_err(TransportFault::Certificates)?)
-        .build();
-    built.map_err(|error| TransportFault::Broken(error.to_string()))
-}
-
-/// Reads a whole body into memory.
-async fn read_body(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, TransportFault> {
-    let mut body = Vec::new();
-    while let Some(piece) = incoming.piece().await? {
-        if body.len() + piece.len() > limit {
-            return Err(TransportFault::TooLarge(limit));
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
-/// The server that a URL is on, `host` or `host:port`.
-fn server(url: &Url) -> String {
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (host, _) => host.unwrap_or_default().to_owned(),
     }
 }
 
@@ -326,20 +121,21 @@ fn server(url: &Url) -> String {
 pub fn display_url(url: &Url) -> String {
     let mut plain = url.clone();
     plain.set_query(None);
+    plain.set_fragment(None);
     let _ = plain.set_username("");
     let _ = plain.set_password(None);
     plain.to_string()
 }
 
-/// Fields in the form of `application/x-www-form-urlencoded`.
-#[must_use]
-pub fn form(fields: &[(&str, &str)]) -> String {
-    let mut url = Url::parse("http://localhost/").unwrap_or_else(|_| unreachable!("a fixed URL"));
-    url.query_pairs_mut().extend_pairs(fields);
-    url.query().unwrap_or_default().to_owned()
+/// `host` or `host:port`, the port only if it is not the scheme's own.
+fn host_and_port(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    }
 }
 
-/// The usual name of a status code, `Not Found`.
+/// The name of a status code, such as `Not Found`.
 #[must_use]
 pub fn status_name(status: u16) -> &'static str {
     reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
@@ -351,7 +147,7 @@ mod tests {
 
     #[test]
     fn urls_are_shown_without_secrets() {
-        let url = Url::parse("https://user:pass@h.io/v2/a?X-Sig=secret").unwrap();
+        let url = Url::parse("https://user:pass@h.io/v2/a?X-Sig=secret#token=secret").unwrap();
         assert_eq!(display_url(&url), "https://h.io/v2/a");
     }
 }

@@ -1,17 +1,23 @@
-//! Which proxy a request goes through, decided as Go decides it (golang.org/x/net/http/httpproxy).
+//! Which proxy a request goes through. The rules are Go's (golang.org/x/net/http/httpproxy), and `ALL_PROXY`, which Go
+//! does not know.
 
+use super::{Locality, TransportFault, Url};
 use ipnet::IpNet;
-use reqwest::Url;
 use std::env;
+use std::ffi::OsString;
 use std::net::IpAddr;
+use url::Host;
 
 /// The proxies that the environment names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Proxies {
-    http: Option<Url>,
-    https: Option<Url>,
-    except: Vec<Exception>,
+    http: Option<Proxy>,
+    https: Option<Proxy>,
+    exceptions: Vec<Exception>,
 }
+
+/// A proxy, or why its variable does not name one.
+type Proxy = Result<Url, TransportFault>;
 
 /// One entry of `NO_PROXY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,36 +32,80 @@ enum Exception {
     Domain {
         name: String,
         port: Option<u16>,
+        /// Whether the domain itself is meant beside those below it.
         itself: bool,
     },
 }
 
 impl Proxies {
-    /// Reads `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` (for both, which Go does not know) and `NO_PROXY`, in upper or
+    /// Reads `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` (where the other is not set) and `NO_PROXY`, in upper or else in
     /// lower case.
     pub(super) fn from_environment() -> Self {
-        let variable = |name: &str| {
-            let found = [name.to_owned(), name.to_lowercase()].into_iter().find_map(|name| env::var(name).ok());
-            found.filter(|value| !value.is_empty())
+        let proxy = |name| {
+            let found = variable(name).map(|value| (name, value));
+            let found = found.or_else(|| Some(("ALL_PROXY", variable("ALL_PROXY")?)));
+            found.map(|(variable, value)| parse_proxy(variable, value.to_str()))
         };
-        let proxy = |name| variable(name).or_else(|| variable("ALL_PROXY")).as_deref().and_then(parse_proxy);
-        Self {
-            http: proxy("HTTP_PROXY"),
-            https: proxy("HTTPS_PROXY"),
-            except: variable("NO_PROXY").map(|list| parse_exceptions(&list)).unwrap_or_default(),
+        let exceptions = variable("NO_PROXY").map(|list| parse_exceptions(&list.to_string_lossy()));
+        Self { http: proxy("HTTP_PROXY"), https: proxy("HTTPS_PROXY"), exceptions: exceptions.unwrap_or_default() }
+    }
+
+    /// The proxy for a URL; none for this machine and for the exceptions.
+    pub(super) fn proxy_for(&self, url: &Url) -> Result<Option<&Url>, TransportFault> {
+        let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
+        match proxy {
+            Some(proxy) if !self.is_direct(url) => proxy.as_ref().map(Some).map_err(Clone::clone),
+            _ => Ok(None),
         }
     }
 
-    /// The proxy for a URL. What is on this machine is never asked for through one.
-    pub(super) fn proxy_for(&self, url: &Url) -> Option<Url> {
-        let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
-        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let port = url.port_or_known_default();
+    fn is_direct(&self, url: &Url) -> bool {
+        let host =
+            url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let address = host.parse::<IpAddr>().ok();
-        let here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-        let excepted = || self.except.iter().any(|exception| exception.covers(&host, address, port));
-        proxy.clone().filter(|_| !here && !excepted())
+        let port = url.port_or_known_default();
+        Locality::stated(url) == Some(Locality::ThisMachine)
+            || self.exceptions.iter().any(|exception| exception.covers(&host, address, port))
     }
+}
+
+/// A variable that is set and not empty, under its name in upper or in lower case.
+fn variable(name: &str) -> Option<OsString> {
+    let names = [name.to_owned(), name.to_lowercase()];
+    names.iter().find_map(|name| env::var_os(name).filter(|value| !value.is_empty()))
+}
+
+/// The longest user name and password of a SOCKS proxy, in bytes (RFC 1929).
+const SOCKS_LOGIN_LIMIT: usize = 255;
+
+/// Reads a proxy's URL; without a scheme it is an HTTP proxy. The result has no more in it than scheme, login, host and
+/// port, so that the HTTP library, which ignores a proxy that it cannot read, can read it.
+fn parse_proxy(variable: &'static str, text: Option<&str>) -> Proxy {
+    let refuse = |reason: &str| TransportFault::BadProxy { variable, reason: reason.to_owned() };
+    let text = text.ok_or_else(|| refuse("it is not text"))?.trim();
+    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let mut url = Url::parse(&full).map_err(|error| refuse(&error.to_string()))?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    match url.host() {
+        Some(Host::Domain(name)) if !name.chars().all(is_plain) => return Err(refuse("invalid host name")),
+        Some(_) => {}
+        None => return Err(refuse("empty host")),
+    }
+    match url.scheme() {
+        "http" | "https" => {}
+        "socks5" | "socks5h" => {
+            if url.username().len().max(url.password().unwrap_or_default().len()) > SOCKS_LOGIN_LIMIT {
+                return Err(refuse("the user name or the password is too long"));
+            }
+            // As with Go, names are looked up by the proxy under both schemes.
+            url.set_scheme("socks5h").map_err(|()| refuse("invalid scheme"))?;
+        }
+        _ => return Err(refuse("its scheme is not http, https, socks5 or socks5h")),
+    }
+    url.set_path("");
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
 }
 
 impl Exception {
@@ -71,12 +121,6 @@ impl Exception {
             }
         }
     }
-}
-
-/// A proxy may be given without a scheme, and is then an HTTP proxy.
-fn parse_proxy(text: &str) -> Option<Url> {
-    let known = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
-    if known { Url::parse(text).ok() } else { Url::parse(&format!("http://{text}")).ok() }
 }
 
 fn parse_exceptions(list: &str) -> Vec<Exception> {
@@ -110,29 +154,85 @@ fn parse_exception(entry: &str) -> Option<Exception> {
 mod tests {
     use super::*;
 
-    fn proxies(except: &str) -> Proxies {
-        let proxy = |text| parse_proxy(text);
+    fn proxies(exceptions: &str) -> Proxies {
+        let proxy = |text| Some(parse_proxy("HTTPS_PROXY", Some(text)));
         Proxies {
             http: proxy("plain:3128"),
             https: proxy("http://user:pass@secure:3128"),
-            except: parse_exceptions(except),
+            exceptions: parse_exceptions(exceptions),
         }
     }
 
-    fn is_proxied(except: &str, url: &str) -> bool {
-        proxies(except).proxy_for(&Url::parse(url).unwrap()).is_some()
+    fn is_proxied(exceptions: &str, url: &str) -> bool {
+        proxies(exceptions).proxy_for(&Url::parse(url).unwrap()).unwrap().is_some()
     }
 
     #[test]
     fn each_scheme_has_its_proxy() {
-        let proxy = |url| proxies("").proxy_for(&Url::parse(url).unwrap()).unwrap().to_string();
+        let proxy = |url| proxies("").proxy_for(&Url::parse(url).unwrap()).unwrap().unwrap().to_string();
         assert_eq!(proxy("http://h.io/"), "http://plain:3128/");
         assert_eq!(proxy("https://h.io/"), "http://user:pass@secure:3128/");
     }
 
     #[test]
+    fn a_proxys_url_may_take_many_forms() {
+        for (text, expected) in [
+            ("proxy:3128", "http://proxy:3128/"),
+            ("proxy", "http://proxy/"),
+            ("user:p%40ss@proxy:3128", "http://user:p%40ss@proxy:3128/"),
+            ("HTTP://Proxy:3128", "http://proxy:3128/"),
+            (" https://proxy ", "https://proxy/"),
+            ("http://proxy:3128/path?query#fragment", "http://proxy:3128/"),
+            ("socks5://proxy:1080", "socks5h://proxy:1080"),
+            ("SOCKS5://u:p@proxy:1080", "socks5h://u:p@proxy:1080"),
+            ("socks5h://proxy", "socks5h://proxy"),
+            ("http://[::1]:3128", "http://[::1]:3128/"),
+        ] {
+            assert_eq!(parse_proxy("HTTPS_PROXY", Some(text)).map(String::from), Ok(expected.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_proxy_is_an_error_without_a_secret() {
+        let long = format!("socks5://u:{}@proxy:1080", "x".repeat(256));
+        for text in [
+            "http://",
+            "http://[::1",
+            "http://proxy:port",
+            "http://proxy:99999",
+            "%zz",
+            "a b",
+            "://x",
+            "ftp://s3cret@x",
+            "socks://proxy",
+            "socks4://u:s3cret@proxy",
+            "s3cret://proxy",
+            "http://u:s3cret@a{b",
+            " ",
+            &long,
+            "http://u:s3cret@:1",
+        ] {
+            let error = parse_proxy("HTTPS_PROXY", Some(text)).unwrap_err().to_string();
+            assert!(error.starts_with("HTTPS_PROXY does not name a usable proxy: "), "{text}: {error}");
+            assert!(!error.contains("s3cret") && !error.contains("xxx"), "{text}: {error}");
+        }
+        assert!(parse_proxy("ALL_PROXY", None).unwrap_err().to_string().starts_with("ALL_PROXY "));
+    }
+
+    #[test]
+    fn a_bad_proxy_is_in_nobodys_way_who_does_not_need_it() {
+        let bad = Some(parse_proxy("HTTP_PROXY", Some("http://")));
+        let proxies = Proxies { http: bad, https: None, exceptions: parse_exceptions("direct.io") };
+        let proxy = |url| proxies.proxy_for(&Url::parse(url).unwrap()).map(|proxy| proxy.is_some());
+        for url in ["https://h.io/", "http://direct.io/", "http://127.0.0.1/"] {
+            assert_eq!(proxy(url), Ok(false), "{url}");
+        }
+        assert!(proxy("http://h.io/").is_err());
+    }
+
+    #[test]
     fn this_machine_is_never_asked_through_a_proxy() {
-        for url in ["http://localhost:5000/", "https://127.1.2.3/", "http://[::1]:5000/"] {
+        for url in ["http://localhost:5000/", "https://127.1.2.3/", "http://[::1]:5000/", "http://a.localhost./"] {
             assert!(!is_proxied("", url), "{url}");
         }
     }

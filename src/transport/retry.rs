@@ -1,80 +1,116 @@
-//! When a request is worth another try, and after how long.
+//! Whether a failed request is sent again, and after how long.
 
 use super::{Response, TransportFault};
 use std::time::{Duration, SystemTime};
 
-/// How much is put up with before an error is final.
+/// Retry limits of one operation: the requests that together do one thing, such as copying a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// How often a request is tried again.
+pub struct RetryPolicy {
+    /// The maximum number of retries.
     pub retries: u32,
-    /// How long the tries of one request may take in all.
+    /// The maximum time, retries included. Time in which a large body moves does not count.
     pub limit: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self { retries: 8, limit: Duration::from_secs(300) }
     }
 }
 
-/// The wait after the first failure; it doubles with every further one.
+/// The wait after the first failure; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// No wait is longer, whoever asks for it.
+/// The maximum wait, whatever `Retry-After` says.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Who cannot be connected to at all is tried less often: a mistyped name stays one.
+/// The maximum number of retries after failures to connect: a wrong host name never recovers.
 const CONNECT_RETRIES: u32 = 2;
 
-/// What is known after a try.
+/// Whether a request is worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Another try would end the same way, or this one has succeeded.
-    Final,
-    /// Another try may end better; the server may have said when.
-    Transient { retry_after: Option<Duration>, retries: u32 },
+pub(super) enum Retryable {
+    /// It succeeded, or would fail again.
+    No,
+    /// The failure may be temporary; the server may have said how long it lasts.
+    Yes { retry_after: Option<Duration> },
+    /// There was no connection.
+    Unreachable,
 }
 
-/// Judges an answer by its status: overload and passing faults are worth another try.
-pub(super) fn judge_response(response: &Response, now: SystemTime) -> Verdict {
-    let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
-    judge_status(response.status, retry_after)
-}
+impl Retryable {
+    /// A temporary failure.
+    pub(super) fn after(retry_after: Option<Duration>) -> Self {
+        Self::Yes { retry_after }
+    }
 
-pub(super) fn judge_status(status: u16, retry_after: Option<Duration>) -> Verdict {
-    match status {
-        408 | 429 | 500 | 502 | 503 | 504 => Verdict::Transient { retry_after, retries: u32::MAX },
-        _ => Verdict::Final,
+    /// Classifies a response.
+    pub(super) fn of_response(response: &Response, now: SystemTime) -> Self {
+        let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
+        Self::of_status(response.status, retry_after)
+    }
+
+    /// Classifies a status code: overload and temporary failures are retried.
+    pub(super) fn of_status(status: u16, retry_after: Option<Duration>) -> Self {
+        match status {
+            408 | 429 | 500 | 502 | 503 | 504 => Self::Yes { retry_after },
+            _ => Self::No,
+        }
+    }
+
+    /// Classifies a missing response. Every request to a registry can safely be sent twice.
+    pub(super) fn of_fault(fault: &TransportFault) -> Self {
+        match fault {
+            TransportFault::Connect(_) | TransportFault::ConnectTimeout | TransportFault::Proxy { .. } => {
+                Self::Unreachable
+            }
+            TransportFault::Timeout | TransportFault::Broken(_) => Self::after(None),
+            TransportFault::Tls(_)
+            | TransportFault::NotTls
+            | TransportFault::Certificates(_)
+            | TransportFault::BadProxy { .. }
+            | TransportFault::TooNear(_)
+            | TransportFault::TooLarge(_)
+            | TransportFault::BadHeader(_) => Self::No,
+        }
     }
 }
 
-/// Judges a missing answer. Everything that is sent to a registry may be sent twice.
-pub(super) fn judge_fault(fault: &TransportFault) -> Verdict {
-    match fault {
-        TransportFault::Connect(_) | TransportFault::Proxy { .. } => {
-            Verdict::Transient { retry_after: None, retries: CONNECT_RETRIES }
-        }
-        TransportFault::Timeout | TransportFault::Broken(_) => {
-            Verdict::Transient { retry_after: None, retries: u32::MAX }
-        }
-        TransportFault::Tls(_)
-        | TransportFault::Certificates(_)
-        | TransportFault::NotTls
-        | TransportFault::TooLarge(_)
-        | TransportFault::BadHeader(_) => Verdict::Final,
+/// The attempts of an operation that have failed for a temporary reason.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Attempts {
+    pub(super) failed: u32,
+    /// Those without a connection.
+    unreachable: u32,
+}
+
+impl Attempts {
+    /// With one more attempt, if it has failed for a temporary reason.
+    pub(super) fn and(self, outcome: Retryable) -> Self {
+        let (failed, unreachable) = (outcome != Retryable::No, outcome == Retryable::Unreachable);
+        Self { failed: self.failed + u32::from(failed), unreachable: self.unreachable + u32::from(unreachable) }
     }
 }
 
-/// How long to wait before another try; none if there is to be none. `made` counts the tries so far, `spent` is the
-/// time they took, `chance` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
-pub(super) fn wait(patience: Patience, verdict: Verdict, made: u32, spent: Duration, chance: f64) -> Option<Duration> {
-    let Verdict::Transient { retry_after, retries } = verdict else { return None };
-    if made > patience.retries.min(retries) {
+/// How long to wait before the next attempt; none if there is to be none. `attempts` includes the last failure, `spent`
+/// is the operation's time so far, and `jitter`, from 0 to 1, keeps many clients from returning at the same moment.
+pub(super) fn wait(
+    policy: RetryPolicy,
+    failure: Retryable,
+    attempts: Attempts,
+    spent: Duration,
+    jitter: f64,
+) -> Option<Duration> {
+    let retry_after = match failure {
+        Retryable::No => return None,
+        Retryable::Yes { retry_after } => retry_after,
+        Retryable::Unreachable => None,
+    };
+    if attempts.failed > policy.retries || attempts.unreachable > CONNECT_RETRIES {
         return None;
     }
-    let doubled = FIRST_WAIT.saturating_mul(1 << made.saturating_sub(1).min(16)).min(LONGEST_WAIT);
-    let own = doubled.mul_f64(0.5 + chance / 2.0);
-    let wait = retry_after.map_or(own, |asked| asked.min(LONGEST_WAIT).max(own));
-    (spent + wait < patience.limit).then_some(wait)
+    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.failed.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    let backoff = doubled.mul_f64(0.5 + jitter / 2.0);
+    let wait = retry_after.map_or(backoff, |asked| asked.min(LONGEST_WAIT).max(backoff));
+    (spent + wait < policy.limit).then_some(wait)
 }
 
 /// Seconds, or a date (RFC 9110 section 10.2.3).
@@ -90,35 +126,41 @@ fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    const TRANSIENT: Verdict = Verdict::Transient { retry_after: None, retries: u32::MAX };
-
-    fn waited(verdict: Verdict, made: u32, chance: f64) -> Option<u128> {
-        wait(Patience::default(), verdict, made, Duration::ZERO, chance).map(|wait| wait.as_millis())
+    /// The wait after so many equal failures.
+    fn waited(failure: Retryable, failed: u32, jitter: f64) -> Option<u128> {
+        let attempts = (0..failed).fold(Attempts::default(), |attempts, _| attempts.and(failure));
+        wait(RetryPolicy::default(), failure, attempts, Duration::ZERO, jitter).map(|wait| wait.as_millis())
     }
 
     #[test]
     fn waits_double_up_to_a_limit_and_vary() {
-        let longest: Vec<_> = (1..=8).map(|made| waited(TRANSIENT, made, 1.0).unwrap()).collect();
+        let temporary = Retryable::after(None);
+        let longest: Vec<_> = (1..=8).map(|failed| waited(temporary, failed, 1.0).unwrap()).collect();
         assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 16000, 30000]);
-        assert_eq!(waited(TRANSIENT, 1, 0.0), Some(125));
+        assert_eq!(waited(temporary, 1, 0.0), Some(125));
     }
 
     #[test]
-    fn patience_ends() {
-        assert_eq!(waited(TRANSIENT, 9, 1.0), None);
-        assert_eq!(waited(Verdict::Final, 1, 1.0), None);
-        let connect = judge_fault(&TransportFault::Connect(String::new()));
-        assert!(waited(connect, 2, 1.0).is_some() && waited(connect, 3, 1.0).is_none());
-        let patience = Patience { retries: 8, limit: Duration::from_secs(1) };
-        assert_eq!(wait(patience, TRANSIENT, 1, Duration::from_millis(800), 1.0), None);
+    fn retries_end() {
+        assert_eq!(waited(Retryable::after(None), 9, 1.0), None);
+        assert_eq!(waited(Retryable::No, 1, 1.0), None);
+        let unreachable = Retryable::of_fault(&TransportFault::Connect(String::new()));
+        assert!(waited(unreachable, 2, 1.0).is_some() && waited(unreachable, 3, 1.0).is_none());
+        let policy = RetryPolicy { retries: 8, limit: Duration::from_secs(1) };
+        let (temporary, first) = (Retryable::after(None), Attempts { failed: 1, unreachable: 0 });
+        assert_eq!(wait(policy, temporary, first, Duration::from_millis(800), 1.0), None);
+    }
+
+    #[test]
+    fn failures_to_connect_count_beside_others() {
+        let (unreachable, temporary) = (Retryable::Unreachable, Retryable::after(None));
+        let after_others = Attempts::default().and(temporary).and(temporary).and(temporary).and(unreachable);
+        assert!(wait(RetryPolicy::default(), unreachable, after_others, Duration::ZERO, 1.0).is_some());
     }
 
     #[test]
     fn the_server_may_say_when_within_reason() {
-        let asked = |seconds| {
-            let retry_after = Some(Duration::from_secs(seconds));
-            waited(Verdict::Transient { retry_after, retries: u32::MAX }, 1, 1.0).unwrap()
-        };
+        let asked = |seconds| waited(Retryable::after(Some(Duration::from_secs(seconds))), 1, 1.0).unwrap();
         assert_eq!((asked(0), asked(2), asked(3600)), (250, 2000, 30000));
     }
 

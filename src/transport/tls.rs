@@ -1,26 +1,68 @@
-//! TLS settings that cost nothing until a TLS connection is made.
+//! TLS settings. They cost nothing until a TLS connection is made.
 
-use super::Trust;
-use super::validity::validity;
-use crate::config::{HostCertificates, named_by_user};
+use crate::config::HostCertificates;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
-/// The settings for one registry: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1. The error tells what is wrong with the
-/// certificate files.
-pub(super) fn configuration(trust: Trust, files: &HostCertificates) -> Result<ClientConfig, String> {
+/// Whether a server's certificate is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CertVerification {
+    /// Against the trusted certificate authorities.
+    Enabled,
+    /// Not at all.
+    Disabled,
+}
+
+/// Finds the certificate files for a `host[:port]`. The error says what is wrong with them.
+type FindCertificates = dyn Fn(&str) -> Result<HostCertificates, String>;
+
+/// Certificates that are trusted if a server shows exactly them, as PEM. The error says why they must not be read.
+pub type TrustedByName = Result<Vec<u8>, String>;
+
+/// Where certificates come from.
+pub struct Certificates {
+    for_host: Box<FindCertificates>,
+    trusted_by_name: TrustedByName,
+}
+
+impl Certificates {
+    /// `for_host` finds the certificate files for a `host[:port]`; its error says what is wrong with them.
+    pub fn new(
+        for_host: impl Fn(&str) -> Result<HostCertificates, String> + 'static,
+        trusted_by_name: TrustedByName,
+    ) -> Self {
+        Self { for_host: Box::new(for_host), trusted_by_name }
+    }
+
+    pub(super) fn of(&self, host: &str) -> Result<HostCertificates, String> {
+        (self.for_host)(host)
+    }
+
+    pub(super) fn trusted_by_name(&self) -> &TrustedByName {
+        &self.trusted_by_name
+    }
+}
+
+/// The settings for one host: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1. The error says what is wrong with the certificate
+/// files.
+pub(super) fn configuration(
+    verification: CertVerification,
+    files: &HostCertificates,
+    trusted_by_name: &TrustedByName,
+) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let check = CertificateCheck {
-        trust,
+        verification,
         provider: Arc::clone(&provider),
         authorities: certificates(&files.authorities)?,
+        trusted_by_name: trusted_by_name.clone(),
         roots: OnceLock::new(),
     };
     let builder = ClientConfig::builder_with_provider(provider)
@@ -44,29 +86,47 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| format!("certificate: {error}"))
 }
 
-/// Decides about a server's certificate. That the server holds its key is checked whatever the trust.
+/// Verifies a server's certificate. That the server has its private key is always verified.
 ///
 /// The system's certificates are read at the first handshake that needs them: reading them takes milliseconds, and a
-/// system without any can still talk plain HTTP.
+/// system without any can still use plain HTTP.
 #[derive(Debug)]
 struct CertificateCheck {
-    trust: Trust,
+    verification: CertVerification,
     provider: Arc<CryptoProvider>,
-    /// Trusted beside the system's.
+    /// Trusted in addition to the system's.
     authorities: Vec<CertificateDer<'static>>,
+    trusted_by_name: TrustedByName,
     roots: OnceLock<Result<Verifier, Error>>,
 }
 
 impl CertificateCheck {
-    /// Whether a server shows the very certificate that the user has named as trusted, for the right name and at the
-    /// right time. `openssl req -x509` makes certificates that claim to be authorities; the TLS library never takes
-    /// one of those from a server, and Go does when it is trusted itself.
-    fn is_named_by_user(&self, shown: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> bool {
-        let named = certificates(&named_by_user()).unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        self.authorities.iter().chain(&named).any(|certificate| certificate == shown)
-            && validity(shown).is_some_and(|dates| dates.contains(&now))
-            && ParsedCertificate::try_from(shown).is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
+    /// Whether a server shows exactly a certificate that the user trusts, for the right name and at the right time.
+    /// `openssl req -x509` makes server certificates that are marked as authorities; the TLS library never accepts
+    /// those from a server, but Go does if they are trusted themselves.
+    fn is_trusted_by_name(&self, shown: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> bool {
+        let trusted = self.trusted_by_name.as_ref().ok().and_then(|pem| certificates(pem).ok()).unwrap_or_default();
+        self.authorities.iter().chain(&trusted).any(|certificate| certificate == shown)
+            && ParsedCertificate::try_from(shown).is_ok_and(|parsed| {
+                verify_server_name(&parsed, name).is_ok() && self.is_in_validity_period(&parsed, now)
+            })
+    }
+
+    /// The dates are checked before the path, so without any roots a certificate within its dates has an unknown issuer.
+    fn is_in_validity_period(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> bool {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let no_roots = RootCertStore::empty();
+        let checked = verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, algorithms);
+        !matches!(
+            checked,
+            Err(Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+                    | CertificateError::BadEncoding
+            ))
+        )
     }
 }
 
@@ -79,13 +139,17 @@ impl ServerCertVerifier for CertificateCheck {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.trust == Trust::Any {
+        if self.verification == CertVerification::Disabled {
             return Ok(ServerCertVerified::assertion());
         }
-        let load = || Verifier::new_with_extra_roots(self.authorities.iter().cloned(), Arc::clone(&self.provider));
+        let load = || {
+            // The verifier reads the same file, without looking at what kind of file it is.
+            self.trusted_by_name.as_ref().map_err(|error| Error::General(error.clone()))?;
+            Verifier::new_with_extra_roots(self.authorities.iter().cloned(), Arc::clone(&self.provider))
+        };
         let verifier = self.roots.get_or_init(load).as_ref().map_err(Clone::clone)?;
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            Err(Error::InvalidCertificate(_)) if self.is_named_by_user(end_entity, server_name, now) => {
+            Err(Error::InvalidCertificate(_)) if self.is_trusted_by_name(end_entity, server_name, now) => {
                 Ok(ServerCertVerified::assertion())
             }
             decided => decided,

@@ -1,0 +1,194 @@
+//! Credential helpers: programs that keep logins (docker/docker-credential-helpers).
+
+use super::auths::{Credentials, Login};
+use crate::file;
+use crate::json::{self, Object, marshal};
+use crate::secret::Secret;
+use rustix::fs::Access;
+use serde::Serialize;
+use std::env;
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// How long a helper may take, unless the user allows less; it may ask for a passphrase.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// How long to wait for the rest of an incomplete answer once the helper has ended: a process that it has started may
+/// keep its stdout open.
+const GRACE_PERIOD: Duration = Duration::from_secs(1);
+/// The longest answer of a helper, in bytes.
+const ANSWER_LIMIT: u64 = 64 * 1024;
+/// How often to check whether a helper has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// What a helper prints, and exits with an error, when it has no login.
+const NOT_FOUND: &str = "credentials not found in native keychain";
+/// The other errors that all helpers print in the same words (docker-credential-helpers `credentials/error.go`). Anything
+/// else on the stdout of a helper that failed may be a secret.
+const KNOWN_ERRORS: [&str; 2] = ["no credentials server URL", "no credentials username"];
+/// The user name that marks a secret as an identity token.
+const TOKEN_USER: &str = "<token>";
+
+/// Why a helper did not do what it was asked for.
+#[derive(Debug, Error)]
+pub enum HelperError {
+    /// There is no such program.
+    #[error("it is not in a directory of PATH (relative directories are ignored)")]
+    NotInPath,
+    /// It could not be started.
+    #[error("cannot run it: {}", file::reason(.0))]
+    Run(#[from] io::Error),
+    /// It did not end in time.
+    #[error("it took longer than {0:?}")]
+    TimedOut(Duration),
+    /// It failed without a word.
+    #[error("{0}")]
+    Failed(ExitStatus),
+    /// It failed for one of the reasons that all helpers have.
+    #[error("{0}: {1}")]
+    FailedWithReason(ExitStatus, &'static str),
+    /// It failed, and its output may be a secret.
+    #[error("{0}; its output is not shown because it may contain a secret")]
+    FailedWithOutput(ExitStatus),
+    /// Its answer is not what the protocol says.
+    #[error("cannot read its answer: {0}")]
+    Answer(#[from] json::Error),
+}
+
+/// The name of a helper's program.
+pub(super) fn program(name: &str) -> String {
+    format!("docker-credential-{name}")
+}
+
+/// The file of a program in the absolute directories of `PATH`. Relative ones, the empty one among them, lead to files
+/// that are in the current directory by chance; Go refuses them too.
+pub(super) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let directories = env::split_paths(&path).filter(|directory| directory.is_absolute() && !program.contains('/'));
+    directories
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file() && rustix::fs::access(file, Access::EXEC_OK).is_ok())
+}
+
+/// Asks a helper for the login of a server; none if it has none. The user sees the helper's stderr.
+pub(super) fn get(name: &str, server: &str, limit: Duration) -> Result<Option<Login>, HelperError> {
+    let (status, answer) = run(name, "get", server.as_bytes(), limit.min(TIME_LIMIT))?;
+    match answer.trim() {
+        answer if status.success() => Ok(Some(read(answer)?)),
+        NOT_FOUND => Ok(None),
+        answer => Err(failure(status, answer)),
+    }
+}
+
+/// Gives a helper a login to keep.
+pub(super) fn store(name: &str, server: &str, login: &Credentials) -> Result<(), HelperError> {
+    let entry = Entry { server_url: server, username: &login.username, secret: login.password.reveal() };
+    let (status, answer) = run(name, "store", &marshal(&entry), TIME_LIMIT)?;
+    if status.success() { Ok(()) } else { Err(failure(status, answer.trim())) }
+}
+
+/// Makes a helper forget a login, if it has it.
+pub(super) fn erase(name: &str, server: &str) -> Result<(), HelperError> {
+    let (status, answer) = run(name, "erase", server.as_bytes(), TIME_LIMIT)?;
+    let is_gone = status.success() || answer.trim() == NOT_FOUND;
+    if is_gone { Ok(()) } else { Err(failure(status, answer.trim())) }
+}
+
+/// A login as helpers take it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(rename = "ServerURL")]
+    server_url: &'a str,
+    #[serde(rename = "Username")]
+    username: &'a str,
+    #[serde(rename = "Secret")]
+    secret: &'a str,
+}
+
+/// Runs a helper with this input.
+fn run(name: &str, action: &str, input: &[u8], limit: Duration) -> Result<(ExitStatus, String), HelperError> {
+    let program = find(&program(name)).ok_or(HelperError::NotInPath)?;
+    let mut child = Command::new(program).arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper that does not read its input may still have an answer.
+        let _ = stdin.write_all(input);
+    }
+    wait(&mut child, limit)
+}
+
+fn failure(status: ExitStatus, answer: &str) -> HelperError {
+    match KNOWN_ERRORS.iter().find(|known| **known == answer) {
+        Some(known) => HelperError::FailedWithReason(status, known),
+        None if answer.is_empty() => HelperError::Failed(status),
+        None => HelperError::FailedWithOutput(status),
+    }
+}
+
+/// Waits for the helper's end and its answer.
+fn wait(child: &mut Child, limit: Duration) -> Result<(ExitStatus, String), HelperError> {
+    let output = child.stdout.take().map(receive).ok_or_else(|| io::Error::other("no stdout"))?;
+    let (started, mut answer) = (Instant::now(), Vec::new());
+    let status = loop {
+        match output.recv_timeout(POLL_INTERVAL) {
+            Ok(bytes) => answer.extend(bytes),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL_INTERVAL),
+        }
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if started.elapsed() > limit => {
+                child.kill()?;
+                child.wait()?;
+                return Err(HelperError::TimedOut(limit));
+            }
+            None => {}
+        }
+    };
+    let end = Instant::now() + GRACE_PERIOD;
+    while read(&String::from_utf8_lossy(&answer)).is_err() {
+        let Ok(bytes) = output.recv_timeout(end.saturating_duration_since(Instant::now())) else { break };
+        answer.extend(bytes);
+    }
+    Ok((status, String::from_utf8_lossy(&answer).into_owned()))
+}
+
+/// Receives what a helper prints while it runs: it may print more than a pipe holds.
+fn receive(stdout: ChildStdout) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut stdout, mut buffer) = (stdout.take(ANSWER_LIMIT), [0; 4096]);
+        while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+            if sender.send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn read(answer: &str) -> Result<Login, HelperError> {
+    let answer = Object::parse(answer, "credentials.Credentials")?;
+    let (username, secret) = (answer.string("Username")?, answer.string("Secret")?);
+    if username == TOKEN_USER {
+        return Ok(Login { identity_token: Some(Secret::new(secret)), ..Login::default() });
+    }
+    Ok(Login::with_password(username, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_password_or_an_identity_token() {
+        let password = read(r#"{"ServerURL":"h","username":"u","SECRET":"s"}"#).unwrap();
+        assert_eq!(password.basic.unwrap().username, "u");
+        let token = read(r#"{"Username":"<token>","Secret":"t"}"#).unwrap();
+        assert_eq!(token.identity_token.unwrap().reveal(), "t");
+        assert!(token.basic.is_none());
+        assert!(matches!(read("oops"), Err(HelperError::Answer(_))));
+    }
+}

@@ -1,0 +1,183 @@
+//! Reads manifests, configs, tags and referrers wherever they are.
+
+use crate::digest::Digest;
+use crate::layout::Layout;
+use crate::location::{LayoutReference, Location};
+use crate::manifest::{Descriptor, IndexHeader, Manifest, parse};
+use crate::reference::Reference;
+use crate::registry::{
+    BlobStatus, COSIGN_SUFFIXES, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, Scope, digest_tag,
+};
+use bytes::Bytes;
+
+/// The most manifests of a layout that are read to find those that refer to another one.
+const MAX_CANDIDATES: usize = 1_000;
+
+/// Registries and layouts behind one interface.
+pub struct Content {
+    /// For what only registries have.
+    pub client: Client,
+}
+
+/// A manifest that refers to another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// The manifest. What its registry does not say of it is empty.
+    pub descriptor: Descriptor,
+    /// Its tag, if that is what connects it with the other manifest (cosign's tags).
+    pub tag: Option<String>,
+}
+
+impl Content {
+    /// Reads registries with this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// How many operations to run concurrently.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.client.concurrency()
+    }
+
+    /// Declares the locations to read, so that one token of each registry covers all of them.
+    pub fn request_scopes_upfront<'a>(&self, locations: impl IntoIterator<Item = &'a Location>) {
+        let scope = |location: &'a Location| match location {
+            Location::Registry(reference) => Some((reference, Scope::pull(reference.path()))),
+            Location::Layout(_) => None,
+        };
+        self.client.request_scopes_upfront(locations.into_iter().filter_map(scope));
+    }
+
+    /// The manifest at a location, which must not be larger than `limit` bytes.
+    pub async fn manifest(&self, location: &Location, limit: usize) -> anyhow::Result<FetchedManifest> {
+        match location {
+            Location::Registry(reference) => Ok(self.client.manifest_within(reference, limit).await?),
+            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.manifest(&layout.name, limit)?),
+        }
+    }
+
+    /// The digest of the manifest at a location; none if there is no such manifest.
+    pub async fn digest(&self, location: &Location) -> anyhow::Result<Option<Digest>> {
+        match location {
+            Location::Registry(reference) => Ok(self.digest_in_registry(reference).await?),
+            Location::Layout(layout) => {
+                let open = || Layout::open(&layout.directory)?.manifest(&layout.name, MANIFEST_LIMIT);
+                match open() {
+                    Ok(fetched) => Ok(Some(fetched.digest)),
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Responses to HEAD have no body. Without a digest a GET follows, whose error body distinguishes a registry's "no
+    /// such manifest" from a web server's 404.
+    async fn digest_in_registry(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
+        match self.client.digest(reference).await {
+            Ok(Some(digest)) if reference.digest().is_none_or(|expected| *expected == digest) => Ok(Some(digest)),
+            Err(error @ RegistryError::Transport(_)) => Err(error),
+            _ => match self.client.manifest(reference).await {
+                Ok(fetched) => Ok(Some(reference.digest().cloned().unwrap_or(fetched.digest))),
+                Err(RegistryError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// The config of an image at a location.
+    pub async fn config(&self, image: &Location, digest: &Digest) -> anyhow::Result<Bytes> {
+        match image {
+            Location::Registry(repository) => Ok(self.client.config(repository, digest).await?.into()),
+            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.config(digest)?),
+        }
+    }
+
+    /// A blob beside the manifest at a location, which must not be larger than `limit` bytes.
+    pub async fn blob(&self, beside: &Location, digest: &Digest, limit: usize) -> anyhow::Result<Bytes> {
+        match beside {
+            Location::Registry(repository) => Ok(self.client.blob_within(repository, digest, limit).await?.into()),
+            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.blob_within(digest, limit)?),
+        }
+    }
+
+    /// Whether a blob is beside the manifest at a location.
+    pub async fn blob_status(&self, beside: &Location, digest: &Digest) -> anyhow::Result<BlobStatus> {
+        match beside {
+            Location::Registry(repository) => Ok(self.client.blob_status(repository, digest).await?),
+            Location::Layout(layout) => match Layout::open(&layout.directory)?.blob_size(digest)? {
+                Some(size) => Ok(BlobStatus::Present(Some(size))),
+                None => Ok(BlobStatus::Missing),
+            },
+        }
+    }
+
+    /// The tags of the repository or layout of a location, in its order.
+    pub async fn tags(&self, location: &Location) -> anyhow::Result<Vec<String>> {
+        match location {
+            Location::Registry(repository) => Ok(self.client.tags(repository).await?),
+            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.tags()),
+        }
+    }
+
+    /// What refers to the manifest with this digest beside the one at a location: by `subject`, or by one of cosign's
+    /// tags.
+    pub async fn referrers(&self, beside: &Location, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
+        match beside {
+            Location::Registry(repository) => {
+                let (by_subject, by_tag) = futures_util::future::try_join(
+                    self.client.referrers(repository, digest),
+                    self.client.cosign_tags(repository, digest),
+                )
+                .await?;
+                let by_subject = by_subject.manifests.into_iter().map(|descriptor| Referrer { descriptor, tag: None });
+                let by_tag = by_tag.into_iter().map(|(tag, digest)| tagged(tag, &digest));
+                Ok(by_subject.chain(by_tag).collect())
+            }
+            Location::Layout(layout) => referrers_in_layout(layout, digest),
+        }
+    }
+}
+
+fn tagged(tag: String, digest: &Digest) -> Referrer {
+    Referrer { descriptor: Descriptor { digest: digest.to_string(), ..Descriptor::default() }, tag: Some(tag) }
+}
+
+/// A layout has no referrers API: the manifests in its index are read.
+fn referrers_in_layout(layout: &LayoutReference, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
+    let opened = Layout::open(&layout.directory)?;
+    let mut referrers = Vec::new();
+    for candidate in opened.digests().take(MAX_CANDIDATES) {
+        let name = crate::location::LayoutName::Digest(candidate.clone());
+        let Ok(fetched) = opened.manifest(&name, MANIFEST_LIMIT) else { continue };
+        let header = IndexHeader::parse(&fetched.bytes);
+        if header.subject.is_some_and(|subject| subject.digest == digest.as_str()) {
+            let descriptor = Descriptor {
+                media_type: fetched.content_type.clone(),
+                digest: candidate.to_string(),
+                size: i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX),
+                annotations: header.annotations,
+                artifact_type: artifact_type(header.artifact_type, &fetched),
+                ..Descriptor::default()
+            };
+            referrers.push(Referrer { descriptor, tag: None });
+        }
+    }
+    let cosign = COSIGN_SUFFIXES.map(|suffix| format!("{}{suffix}", digest_tag(digest)));
+    for tag in opened.tags().into_iter().filter(|tag| cosign.contains(tag)) {
+        let fetched = opened.manifest(&crate::location::LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
+        referrers.push(tagged(tag, &fetched.digest));
+    }
+    Ok(referrers)
+}
+
+/// What a registry says as the artifact type of a referrer: its own, or else its config's media type
+/// (distribution-spec, "Listing Referrers").
+fn artifact_type(stated: String, fetched: &FetchedManifest) -> String {
+    match parse(&fetched.content_type, &fetched.bytes) {
+        Ok(Manifest::Image(image)) if stated.is_empty() => image.config.media_type.clone(),
+        _ => stated,
+    }
+}

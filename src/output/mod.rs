@@ -1,0 +1,15 @@
+//! stdout and stderr, progress bars, result files.
+
+mod console;
+mod progress;
+mod prompt;
+mod result_file;
+mod terminal;
+mod text;
+
+pub use console::Console;
+pub use progress::{Bar, Progress};
+pub use prompt::{ask, ask_secret, can_ask, read_stdin};
+pub use result_file::{ResultFile, ResultFileError};
+pub use terminal::{Palette, Role, terminal_width};
+pub use text::{is_terminal_control, one_line};

@@ -1,0 +1,53 @@
+//! The `mfst` binary as its users meet it: a process with arguments, an
+//! environment, a home directory and a registry. What is said about docker was
+//! observed with docker 28.2.2; D1, D2, … are the deliberate differences.
+
+mod amend;
+mod annotate;
+mod auth;
+mod clear;
+mod completion;
+mod consumers;
+mod copies;
+mod copies_broken;
+mod create;
+mod create_push;
+mod credential_helpers;
+mod diff;
+mod digest;
+mod dry_run;
+mod duplicates;
+mod errors;
+mod exists;
+mod flags;
+mod help;
+mod index_sources;
+mod inspect;
+mod layouts;
+mod login;
+mod ls;
+mod ls_limits;
+mod missing_children;
+mod passing_on;
+mod platforms;
+mod process;
+mod progress;
+mod push;
+mod push_results;
+mod raw;
+mod release_scripts;
+mod remove;
+mod replace;
+mod request_counts;
+mod result_files;
+mod rm;
+mod scale;
+mod show;
+mod special_files;
+mod stale_tags;
+mod standin;
+mod tag_lists;
+mod tags;
+mod terminal;
+mod tls;
+mod verify;
