@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::json::{indent, marshal};
-use crate::log::is_order;
-use crate::manifest::ImageManifest;
+use crate::manifest::ListEntry;
+use crate::output::is_terminal_control;
 use crate::store::ListSummary;
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
@@ -31,7 +31,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let lists = app.store.lists()?;
     for list in &lists {
         if let Err(error) = &list.images {
-            app.log.warn(format_args!("{}: {error}", list.name));
+            app.console.warn(format_args!("{}: {error}", list.name));
         }
     }
     match (options.quiet, options.format) {
@@ -72,10 +72,10 @@ impl<'a> Line<'a> {
 /// Where the images run, each platform once; attestations run nowhere.
 fn platforms(list: &ListSummary) -> Vec<String> {
     let images = list.images.as_deref().unwrap_or_default();
-    let is_image = |image: &&ImageManifest| !image.descriptor.is_attestation();
+    let is_image = |image: &&ListEntry| !image.descriptor.is_attestation();
     let mut platforms = Vec::new();
     let stated = images.iter().filter(is_image).filter_map(|image| image.descriptor.platform.as_ref());
-    for platform in stated.filter(|platform| platform.is_stated()) {
+    for platform in stated.filter(|platform| platform.is_specified()) {
         let platform = platform.to_string();
         if !platforms.contains(&platform) {
             platforms.push(platform);
@@ -104,7 +104,7 @@ fn row(list: &ListSummary, now: SystemTime) -> [String; 4] {
 
 /// A text without what would break the table or a terminal would obey: a registry may call a platform anything.
 fn shown(text: &str) -> String {
-    text.replace(is_order, " ")
+    text.replace(is_terminal_control, " ")
 }
 
 /// A time in its largest unit.

@@ -2,7 +2,6 @@
 
 pub mod annotate;
 pub mod create;
-mod doubt;
 pub mod inspect;
 pub mod ls;
 pub mod push;
@@ -10,6 +9,7 @@ pub mod remove;
 pub mod rm;
 
 use crate::app::App;
+use std::process::ExitCode;
 
 /// A command and what was asked of it.
 #[derive(Debug)]
@@ -36,16 +36,17 @@ fn lines(lines: impl Iterator<Item = String>) -> String {
 }
 
 impl Command {
-    /// Carries the command out.
-    pub fn run(&self, app: &App) -> anyhow::Result<()> {
+    /// Runs the command and picks its exit code; an error has one of its own.
+    pub fn run(&self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Annotate(options) => annotate::run(app, options),
-            Self::Create(options) => create::run(app, options),
-            Self::Inspect(options) => inspect::run(app, options),
-            Self::Ls(options) => ls::run(app, options),
-            Self::Push(options) => push::run(app, options),
-            Self::Remove(options) => remove::run(app, options),
-            Self::Rm(options) => rm::run(app, options),
+            Self::Annotate(options) => annotate::run(app, options)?,
+            Self::Create(options) => create::run(app, options)?,
+            Self::Inspect(options) => inspect::run(app, options)?,
+            Self::Ls(options) => ls::run(app, options)?,
+            Self::Push(options) => push::run(app, options)?,
+            Self::Remove(options) => remove::run(app, options)?,
+            Self::Rm(options) => rm::run(app, options)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

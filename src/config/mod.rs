@@ -1,17 +1,12 @@
 //! The configuration directory and its `config.json`, shared with docker (docker/cli `cli/config`).
 
-mod auths;
 mod certificates;
-mod helper;
-mod logins;
 
-pub use auths::{Credentials, Login};
 pub use certificates::{CertificateDirectories, HostCertificates, named_by_user};
-pub use logins::{Found, Logins, Places};
 
+use crate::auth::{AuthFile, AuthsError, Keychain};
 use crate::json::{self, Object};
-use crate::log::Log;
-use logins::File;
+use crate::output::Console;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, io};
@@ -34,7 +29,7 @@ pub fn directory(flag: Option<PathBuf>) -> Result<PathBuf, NoHome> {
 /// What `config.json` says.
 #[derive(Debug, Default)]
 pub struct Config {
-    docker: File,
+    docker: AuthFile,
     directory: PathBuf,
 }
 
@@ -65,15 +60,15 @@ impl Config {
     /// Reads `config.json`. A missing file is an empty one; a broken one is warned about in docker's words, and the
     /// program goes on without it.
     #[must_use]
-    pub fn load(directory: &Path, log: Log) -> Self {
-        Self { docker: Self::read(&directory.join("config.json"), log), directory: directory.to_owned() }
+    pub fn load(directory: &Path, console: &Console) -> Self {
+        Self { docker: Self::read(&directory.join("config.json"), console), directory: directory.to_owned() }
     }
 
-    /// The stored logins, and programs that store them, which may take this long. Other files than `config.json` are
+    /// The stored keychain, and programs that store them, which may take this long. Other files than `config.json` are
     /// read now.
     #[must_use]
-    pub fn logins(&self, limit: Duration, log: Log) -> Logins {
-        Logins::new(self.docker.clone(), limit, log)
+    pub fn keychain(&self, limit: Duration, console: &Console) -> Keychain {
+        Keychain::new(self.docker.clone(), limit, console)
     }
 
     /// Where certificates for registries are.
@@ -82,39 +77,39 @@ impl Config {
         CertificateDirectories::new(&self.directory)
     }
 
-    fn read(path: &Path, log: Log) -> File {
+    fn read(path: &Path, console: &Console) -> AuthFile {
         match fs::read(path) {
             Ok(bytes) => Self::parse(path, &bytes).unwrap_or_else(|error| {
                 // docker reads a stream here, which ends in other words than a text.
                 let error = error.to_string().replace("unexpected end of JSON input", "unexpected EOF");
-                log.as_docker(format_args!("WARNING: Error parsing config file ({}): {error}", path.display()));
-                File::default()
+                console.plain(format_args!("WARNING: Error parsing config file ({}): {error}", path.display()));
+                AuthFile::default()
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => AuthFile::default(),
             Err(error) => {
                 let shown = path.display();
                 let reason = error.to_string().to_lowercase();
                 let reason = reason.split(" (os error").next().unwrap_or_default();
-                log.as_docker(match error.kind() {
+                console.plain(match error.kind() {
                     io::ErrorKind::IsADirectory => {
                         format!("WARNING: Error parsing config file ({shown}): read {shown}: {reason}")
                     }
                     _ => format!("WARNING: Error loading config file: open {shown}: {reason}"),
                 });
-                File::default()
+                AuthFile::default()
             }
         }
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<File, auths::AuthsError> {
+    fn parse(path: &Path, bytes: &[u8]) -> Result<AuthFile, AuthsError> {
         if bytes.trim_ascii().is_empty() {
-            return Ok(File::default());
+            return Ok(AuthFile::default());
         }
         let text = String::from_utf8_lossy(bytes);
         // docker reads the first value and does not look at what follows.
         let object = Object::parse(json::first_value(&text), "configfile.ConfigFile")?;
         Self::check_types(&object)?;
-        File::read(path, &object)
+        AuthFile::read(path, &object)
     }
 
     fn check_types(object: &Object) -> Result<(), json::Error> {

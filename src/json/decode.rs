@@ -34,7 +34,7 @@ fn check(json: &[u8]) -> Result<(), Error> {
     let (mut scanner, mut rest) = (Scanner::new(), json);
     while let Some((&byte, after)) = rest.split_first() {
         scanner.step(byte)?;
-        rest = &after[scanner.letters(after)..];
+        rest = &after[scanner.plain_run_len(after)..];
     }
     Ok(scanner.finish()?)
 }

@@ -6,12 +6,12 @@
 
 mod decode;
 mod encode;
-mod layout;
+mod indent;
 mod scan;
 
 pub use decode::{Object, TypeError, first_value, string};
 pub use encode::marshal;
-pub use layout::{compact, indent};
+pub use indent::{compact, indent};
 pub use scan::SyntaxError;
 
 use thiserror::Error;

@@ -104,9 +104,9 @@ impl Scanner {
         Self { state: State::Value, open: Vec::new() }
     }
 
-    /// How many of the bytes that come next are letters of a string, which change nothing and need not be taken one by
+    /// How many of the bytes that come next are plain_run_len of a string, which change nothing and need not be taken one by
     /// one; most of a manifest is of that kind. Taking fewer is no mistake.
-    pub(super) fn letters(&self, next: &[u8]) -> usize {
+    pub(super) fn plain_run_len(&self, next: &[u8]) -> usize {
         match self.state {
             State::Text { .. } => {
                 let is_letter = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
@@ -278,7 +278,7 @@ mod tests {
             let (mut hasty, mut rest, mut passing) = (Scanner::new(), json, Ok(()));
             while let (Ok(()), Some((&byte, after))) = (&passing, rest.split_first()) {
                 passing = hasty.step(byte).map(drop);
-                rest = &after[hasty.letters(after)..];
+                rest = &after[hasty.plain_run_len(after)..];
             }
             prop_assert_eq!(&one_by_one, &passing);
             if one_by_one.is_ok() {

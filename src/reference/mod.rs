@@ -126,13 +126,13 @@ impl Reference {
 
     /// The same reference pinned to a digest; a tag stays.
     #[must_use]
-    pub fn with_digest(&self, digest: Digest) -> Self {
+    pub fn pinned_to(&self, digest: Digest) -> Self {
         Self { digest: Some(digest), ..self.clone() }
     }
 
     /// The same repository, by digest alone.
     #[must_use]
-    pub fn at_digest(&self, digest: Digest) -> Self {
+    pub fn digest_only(&self, digest: Digest) -> Self {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
@@ -145,6 +145,12 @@ impl Reference {
             (None, None) => DEFAULT_TAG,
         }
     }
+}
+
+/// The text as a file name (docker/cli `makeFilesafeName`).
+#[must_use]
+pub fn file_safe(text: &str) -> String {
+    text.replace(':', "-").replace('/', "_")
 }
 
 impl fmt::Display for Reference {
