@@ -1,22 +1,43 @@
-//! Reads manifests and configs wherever they are.
+//! Reads manifests, configs, tags and referrers wherever they are.
 
 use crate::digest::Digest;
-use crate::layout::Layout;
-use crate::location::Location;
-use crate::registry::{Client, FetchedManifest};
+use crate::layout::{Layout, LayoutError};
+use crate::location::{LayoutName, LayoutPath, Location};
+use crate::manifest::{Descriptor, IndexHeader, Manifest, parse};
+use crate::reference::Reference;
+use crate::registry::{
+    BlobStatus, COSIGN_SUFFIXES, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, Scope, digest_tag,
+};
 use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The most manifests of a layout that are read to find those that refer to another one.
+const MAX_CANDIDATES: usize = 1_000;
 
 /// Registries and layouts behind one interface.
 pub struct Content {
     /// For what only registries have.
     pub client: Client,
+    /// The layouts that have been opened. An archive is searched only once.
+    layouts: RefCell<HashMap<LayoutPath, Rc<Layout>>>,
+}
+
+/// A manifest that refers to another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// The manifest. What its registry does not say of it is empty.
+    pub descriptor: Descriptor,
+    /// Its tag, if that is what connects it with the other manifest (cosign's tags).
+    pub tag: Option<String>,
 }
 
 impl Content {
     /// Reads registries with this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, layouts: RefCell::default() }
     }
 
     /// How many operations to run concurrently.
@@ -25,11 +46,59 @@ impl Content {
         self.client.concurrency()
     }
 
+    /// The layout at a path.
+    pub fn layout(&self, path: &LayoutPath) -> Result<Rc<Layout>, LayoutError> {
+        if let Some(layout) = self.layouts.borrow().get(path) {
+            return Ok(Rc::clone(layout));
+        }
+        let layout = Rc::new(Layout::open(path)?);
+        self.layouts.borrow_mut().insert(path.clone(), Rc::clone(&layout));
+        Ok(layout)
+    }
+
+    /// Declares what will be read, so that one token of each registry covers it.
+    pub fn request_scopes_upfront<'a>(&self, locations: impl IntoIterator<Item = &'a Location>) {
+        let scope = |location: &'a Location| match location {
+            Location::Registry(reference) => Some((reference, Scope::pull(reference.path()))),
+            Location::Layout(_) => None,
+        };
+        self.client.request_scopes_upfront(locations.into_iter().filter_map(scope));
+    }
+
     /// The manifest at a location, which must not be larger than `limit` bytes.
     pub async fn manifest(&self, location: &Location, limit: usize) -> anyhow::Result<FetchedManifest> {
         match location {
             Location::Registry(reference) => Ok(self.client.manifest_within(reference, limit).await?),
-            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.manifest(&layout.name, limit)?),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.manifest(&layout.name, limit)?),
+        }
+    }
+
+    /// The digest of the manifest at a location; none if there is no such manifest.
+    pub async fn digest(&self, location: &Location) -> anyhow::Result<Option<Digest>> {
+        match location {
+            Location::Registry(reference) => Ok(self.digest_in_registry(reference).await?),
+            Location::Layout(layout) => {
+                let open = || self.layout(&layout.path)?.manifest(&layout.name, MANIFEST_LIMIT);
+                match open() {
+                    Ok(fetched) => Ok(Some(fetched.digest)),
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Answers to HEAD have no body, so whatever is not a digest is asked for again with GET: a registry's "no such
+    /// manifest" is then told from a web server's "not found".
+    async fn digest_in_registry(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
+        match self.client.digest(reference).await {
+            Ok(Some(digest)) if reference.digest().is_none_or(|expected| *expected == digest) => Ok(Some(digest)),
+            Err(error @ RegistryError::Transport(_)) => Err(error),
+            _ => match self.client.manifest(reference).await {
+                Ok(fetched) => Ok(Some(reference.digest().cloned().unwrap_or(fetched.digest))),
+                Err(RegistryError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -37,7 +106,100 @@ impl Content {
     pub async fn config(&self, image: &Location, digest: &Digest) -> anyhow::Result<Bytes> {
         match image {
             Location::Registry(repository) => Ok(self.client.config(repository, digest).await?.into()),
-            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.config(digest)?),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.config(digest)?),
         }
+    }
+
+    /// A blob beside the manifest at a location, which must not be larger than `limit` bytes.
+    pub async fn blob(&self, beside: &Location, digest: &Digest, limit: usize) -> anyhow::Result<Bytes> {
+        match beside {
+            Location::Registry(repository) => Ok(self.client.blob_within(repository, digest, limit).await?.into()),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.blob_within(digest, limit)?),
+        }
+    }
+
+    /// Whether a blob is beside the manifest at a location.
+    pub async fn blob_status(&self, beside: &Location, digest: &Digest) -> anyhow::Result<BlobStatus> {
+        match beside {
+            Location::Registry(repository) => Ok(self.client.blob_status(repository, digest).await?),
+            Location::Layout(layout) => match self.layout(&layout.path)?.blob_size(digest)? {
+                Some(size) => Ok(BlobStatus::Present(Some(size))),
+                None => Ok(BlobStatus::Missing),
+            },
+        }
+    }
+
+    /// The tags of the repository or layout of a location, in its order.
+    pub async fn tags(&self, location: &Location) -> anyhow::Result<Vec<String>> {
+        match location {
+            Location::Registry(repository) => Ok(self.client.tags(repository).await?),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.tags()),
+        }
+    }
+
+    /// What refers to the manifest with this digest beside the one at a location: by `subject`, or by one of cosign's
+    /// tags.
+    pub async fn referrers(&self, beside: &Location, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
+        match beside {
+            Location::Registry(repository) => {
+                let (by_subject, by_tag) = futures_util::future::try_join(
+                    self.client.referrers(repository, digest),
+                    self.client.cosign_tags(repository, digest),
+                )
+                .await?;
+                let by_subject = by_subject.manifests.into_iter().map(|descriptor| Referrer { descriptor, tag: None });
+                let by_tag = by_tag.into_iter().map(|(tag, digest)| tagged(tag, &digest));
+                Ok(by_subject.chain(by_tag).collect())
+            }
+            Location::Layout(layout) => referrers_in_layout(&*self.layout(&layout.path)?, digest),
+        }
+    }
+}
+
+fn tagged(tag: String, digest: &Digest) -> Referrer {
+    Referrer { descriptor: Descriptor { digest: digest.to_string(), ..Descriptor::default() }, tag: Some(tag) }
+}
+
+/// A layout has no referrers API: the manifests in its index are read, and the list under the fallback tag.
+fn referrers_in_layout(layout: &Layout, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
+    let mut referrers = Vec::new();
+    for candidate in layout.digests().take(MAX_CANDIDATES) {
+        let Ok(fetched) = layout.manifest(&LayoutName::Digest(candidate.clone()), MANIFEST_LIMIT) else { continue };
+        let header = IndexHeader::parse(&fetched.bytes);
+        if header.subject.is_some_and(|subject| subject.digest == digest.as_str()) {
+            let descriptor = Descriptor {
+                media_type: fetched.content_type.clone(),
+                digest: candidate.to_string(),
+                size: i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX),
+                annotations: header.annotations,
+                artifact_type: artifact_type(header.artifact_type, &fetched),
+                ..Descriptor::default()
+            };
+            referrers.push(Referrer { descriptor, tag: None });
+        }
+    }
+    let fallback = digest_tag(digest);
+    let cosign = COSIGN_SUFFIXES.map(|suffix| format!("{fallback}{suffix}"));
+    for tag in layout.tags() {
+        if tag == fallback || cosign.contains(&tag) {
+            let fetched = layout.manifest(&LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
+            match parse(&fetched.content_type, &fetched.bytes) {
+                Ok(Manifest::Index(index)) if tag == fallback => {
+                    let listed = index.manifests.into_iter().map(|descriptor| Referrer { descriptor, tag: None });
+                    referrers.extend(listed);
+                }
+                _ => referrers.push(tagged(tag, &fetched.digest)),
+            }
+        }
+    }
+    Ok(referrers)
+}
+
+/// What a registry says as the artifact type of a referrer: its own, or else its config's media type
+/// (distribution-spec, "Listing Referrers").
+fn artifact_type(stated: String, fetched: &FetchedManifest) -> String {
+    match parse(&fetched.content_type, &fetched.bytes) {
+        Ok(Manifest::Image(image)) if stated.is_empty() => image.config.media_type.clone(),
+        _ => stated,
     }
 }

@@ -4,6 +4,7 @@
 
 mod annotate;
 mod args;
+mod copy;
 mod create;
 mod help;
 mod inspect;
@@ -68,6 +69,7 @@ enum CliCommand {
 #[command(defer = true)]
 enum CommandArgs {
     Annotate(annotate::AnnotateArgs),
+    Copy(copy::CopyArgs),
     Create(create::CreateArgs),
     Inspect(inspect::InspectArgs),
     Ls(ls::LsArgs),
@@ -80,6 +82,7 @@ impl CommandArgs {
     fn into_command(self) -> Result<Command, UsageError> {
         match self {
             Self::Annotate(args) => args.into_command(),
+            Self::Copy(args) => args.into_command(),
             Self::Create(args) => args.into_command(),
             Self::Inspect(args) => args.into_command(),
             Self::Ls(args) => args.into_command(),
@@ -91,8 +94,9 @@ impl CommandArgs {
 }
 
 /// The commands as `mfst --help` lists them, under headings.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
+    ("Images and lists in registries", &["copy"]),
     ("Other commands", &["help", "version"]),
 ];

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod annotate;
+pub mod copy;
 pub mod create;
 pub mod inspect;
 pub mod ls;
@@ -16,6 +17,8 @@ use std::process::ExitCode;
 pub enum Command {
     /// `mfst annotate`
     Annotate(annotate::Options),
+    /// `mfst copy`
+    Copy(copy::Options),
     /// `mfst create`
     Create(create::Options),
     /// `mfst inspect`
@@ -40,6 +43,7 @@ impl Command {
     pub fn run(&self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
             Self::Annotate(options) => annotate::run(app, options)?,
+            Self::Copy(options) => copy::run(app, options)?,
             Self::Create(options) => create::run(app, options)?,
             Self::Inspect(options) => inspect::run(app, options)?,
             Self::Ls(options) => ls::run(app, options)?,

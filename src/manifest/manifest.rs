@@ -148,6 +148,13 @@ pub struct IndexHeader {
 }
 
 impl IndexHeader {
+    /// What a manifest or an index says beside its parts. Whatever cannot be read counts as absent.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        Object::parse(&text, "Manifest").map(|object| Self::read(&object)).unwrap_or_default()
+    }
+
     /// Fields of a wrong type count as absent: docker does not read them.
     fn read(object: &Object) -> Self {
         let subject = object.object("subject", "v1.Descriptor").ok().flatten();

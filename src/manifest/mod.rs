@@ -5,6 +5,7 @@
 
 mod descriptor;
 mod index;
+mod links;
 mod list_entry;
 mod manifest;
 mod media_type;
@@ -14,6 +15,7 @@ mod selector;
 
 pub use descriptor::{Descriptor, Platform};
 pub use index::{IndexFormat, ListError, ManifestList, entry_digest, needs_oci};
+pub use links::Links;
 pub use list_entry::{DigestMismatch, EntryError, ListEntry, Origin, Payload};
 pub use manifest::{ImageIndex, ImageKind, ImageManifest, IndexHeader, Manifest, ManifestError, parse};
 pub use media_type::{ACCEPT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};

@@ -3,17 +3,23 @@
 //! From the outside in: `Registry` knows the operations, `host` the login and the challenges of one registry,
 //! `token` the token servers, `endpoint` where a registry is; [`crate::transport`] below does the talking.
 
+mod blobs;
 pub mod challenge;
 pub mod endpoint;
 mod error;
+mod paging;
+mod referrers;
 mod scope;
 mod session;
+mod tags;
 mod token;
-mod upload;
+mod transfer;
 
+pub use blobs::BlobStatus;
 pub use error::{Diagnostic, ErrorResponse, RegistryError};
+pub use referrers::{COSIGN_SUFFIXES, Referrers, digest_tag};
 pub use scope::{Scope, ScopeSet};
-pub use upload::{BlobCopy, Copied};
+pub use transfer::{Download, Transfer};
 
 use crate::auth::{CredentialSources, Keychain};
 use crate::config::CertificateDirectories;
@@ -222,7 +228,9 @@ impl Client {
         let (url, response) = host.send(&self.transport, &call).await?;
         Ok(match response.status {
             201 => Mount::Done,
-            202 => Mount::NotMounted(Box::new(NotMounted { upload: upload::location(&url, &response), refusal: None })),
+            202 => {
+                Mount::NotMounted(Box::new(NotMounted { upload: transfer::location(&url, &response), refusal: None }))
+            }
             _ => Mount::NotMounted(Box::new(NotMounted {
                 upload: None,
                 refusal: Some(host.refusal("POST", &url, &response)),

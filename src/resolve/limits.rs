@@ -12,19 +12,19 @@ const DESCRIPTOR_COST: usize = 300;
 
 /// What a run has read so far.
 #[derive(Debug, Default)]
-pub(super) struct ReadLimits {
+pub struct ReadLimits {
     entries: Cell<usize>,
     memory: Cell<usize>,
 }
 
 impl ReadLimits {
     /// Counts the entries of a list.
-    pub(super) fn add_entries(&self, count: usize, list: &str) -> Result<(), ResolveError> {
+    pub fn add_entries(&self, count: usize, list: &str) -> Result<(), ResolveError> {
         Self::add(&self.entries, count, MAX_ENTRIES, list)
     }
 
     /// Counts a manifest of this many bytes and descriptors.
-    pub(super) fn add_manifest(&self, bytes: usize, descriptors: usize, list: &str) -> Result<(), ResolveError> {
+    pub fn add_manifest(&self, bytes: usize, descriptors: usize, list: &str) -> Result<(), ResolveError> {
         Self::add(&self.memory, bytes + descriptors * DESCRIPTOR_COST, MAX_MEMORY, list)
     }
 

@@ -8,8 +8,9 @@ mod selection;
 pub mod stale;
 mod walk;
 
+pub use limits::ReadLimits;
 pub use selection::{NoMatchingImage, Selection};
-pub use walk::{Document, Walker};
+pub use walk::{Document, MAX_DEPTH, Walker, size_limit};
 
 use crate::content::Content;
 use crate::draft::{SourceList, Verbatim};

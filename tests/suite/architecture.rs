@@ -21,7 +21,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("reqwest", &["transport"]),
     ("rustls", &["transport"]),
     ("tokio::runtime", &["app"]),
-    ("fs::", &["store", "config", "auth", "output"]),
+    ("fs::", &["store", "config", "auth", "output", "layout"]),
     ("std::process", &["main", "lib", "error", "commands", "auth"]),
     ("std::env", &["main", "cli", "config", "auth", "transport"]),
     ("stdout()", &["output"]),
@@ -29,7 +29,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("indicatif", &["output"]),
     ("println!", &[]),
     ("clap::", &["cli"]),
-    ("tempfile", &["output"]),
+    ("tempfile", &["output", "layout"]),
     ("unsafe", &[]),
 ];
 

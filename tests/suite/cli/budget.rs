@@ -91,6 +91,24 @@ fn create_and_push_have_one_token_and_one_connection() {
     }
 }
 
+/// A copy within a registry takes what `create --push` of the same images takes, but for the configs, which nobody reads.
+#[test]
+fn a_copy_within_a_registry_is_as_deep_as_a_push() {
+    let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+    let scene = Scene::with(Embedded::plain().tls(&certs::private_ca()).bearer(&tokens));
+    let build = Build::of(&["linux/amd64", "linux/arm64", "linux/s390x"]);
+    build.put(&scene.registry, "src/app", "1");
+    scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(200)));
+    scene.ok("copy @src/app:1 @dst/app:1");
+    let log = scene.registry.log();
+    assert_eq!(log.depth(), 6, "challenge, list, manifests, mounts, manifests, list: {:?}", log.lines());
+    assert_eq!((tokens.requests().len(), log.connections()), (1, 1));
+    log.clear();
+    // Going back takes two requests, one after the other, and the challenge.
+    scene.ok(&format!("copy @src/app@{} @src/app:1", build.digest()));
+    assert_eq!((log.entries().len(), log.depth()), (3, 3), "{:?}", log.lines());
+}
+
 /// A config that several images have says the same about all of them.
 #[test]
 fn a_config_of_several_images_is_fetched_once() {

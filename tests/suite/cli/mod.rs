@@ -4,6 +4,7 @@
 
 mod amend;
 mod annotate;
+mod archives;
 mod auth;
 mod budget;
 mod children;
@@ -11,6 +12,8 @@ mod clear;
 mod consumers;
 mod copies;
 mod copies_broken;
+mod copy;
+mod copy_referrers;
 mod create;
 mod create_push;
 mod dry_run;
@@ -20,6 +23,7 @@ mod errors;
 mod flags;
 mod index_sources;
 mod inspect;
+mod layouts;
 mod ls;
 mod platforms;
 mod process;
