@@ -7,6 +7,7 @@
 //! | [`cli`] | the command line: arguments, flags, usage, help |
 //! | [`commands`] | the commands, one file each |
 //! | [`view`] | manifests and drafts as text |
+//! | [`spec`] | lists written down as YAML |
 //! | [`publish`] | sends a list to a registry: the plan, its execution, the metadata file |
 //! | [`resolve`] | fetches what references name: images, and the images in lists |
 //! | [`content`] | reads manifests and configs from registries and layouts |
@@ -49,6 +50,7 @@ pub mod reference;
 pub mod registry;
 pub mod resolve;
 pub mod secret;
+pub mod spec;
 pub mod store;
 pub mod transport;
 pub mod view;

@@ -2,10 +2,17 @@
 
 use super::CliCommand;
 use super::usage;
-use super::values::{parse_duration, parse_jobs, parse_retries, switch};
+use super::values::{
+    parse_annotation, parse_duration, parse_expect, parse_jobs, parse_media_type, parse_platforms, parse_retries,
+    switch,
+};
 use crate::app::Network;
+use crate::commands::list_options::{Annotation, ListOptions};
 use crate::error::UsageError;
+use crate::manifest::{IndexFormat, PlatformSelector};
 use crate::publish::PushOptions;
+use crate::registry::Precondition;
+use crate::resolve::Absent;
 use crate::transport::{DEFAULT_JOBS, RetryPolicy};
 use clap::{ArgAction, Args, Parser};
 use std::path::PathBuf;
@@ -101,6 +108,47 @@ pub(super) struct RegistryArgs {
     pub(super) insecure: bool,
 }
 
+// For commands that take images which may not exist yet.
+#[derive(Debug, Args)]
+pub(super) struct AbsentArgs {
+    /// Wait this long for images that do not exist yet: 90, 90s, 5m, 1h30m
+    #[arg(long, value_name = "TIME", default_value = "0", hide_default_value = true, value_parser = parse_duration)]
+    wait: Duration,
+    /// Leave out images that do not exist, with a warning
+    #[arg(long)]
+    ignore_missing: bool,
+}
+
+impl From<AbsentArgs> for Absent {
+    fn from(args: AbsentArgs) -> Self {
+        Self { wait: args.wait, ignore: args.ignore_missing }
+    }
+}
+
+// For commands that say something about the list itself.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Set an annotation, which makes the list an OCI index (repeatable); SELECTOR is index, a platform or a digest
+    #[arg(long, value_name = "[SELECTOR:]KEY=VALUE", allow_hyphen_values = true, action = ArgAction::Append, value_parser = parse_annotation)]
+    pub(super) annotation: Vec<Annotation>,
+    /// Format of the list: auto, docker or oci
+    #[arg(long, value_name = "FORMAT", value_parser = parse_media_type)]
+    media_type: Option<IndexFormat>,
+    /// Let the list refer to this manifest in its repository, which makes it an OCI index
+    #[arg(long, value_name = "REF", allow_hyphen_values = true)]
+    pub(super) subject: Option<String>,
+    /// Set the artifact type, which makes the list an OCI index
+    #[arg(long, value_name = "TYPE", allow_hyphen_values = true)]
+    artifact_type: Option<String>,
+}
+
+impl From<ListArgs> for ListOptions {
+    fn from(args: ListArgs) -> Self {
+        let ListArgs { annotation, media_type, subject, artifact_type } = args;
+        Self { annotations: annotation, format: media_type, subject, artifact_type }
+    }
+}
+
 // For commands that push. The command sets the heading; a flag that works without a push too has none.
 #[derive(Debug, Args)]
 pub(super) struct PushArgs {
@@ -122,6 +170,12 @@ pub(super) struct PushArgs {
     /// Push nothing: print the list, and on stderr its digest and the requests
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Fail before anything is sent unless the list has images for these platforms (repeatable, or separated by commas)
+    #[arg(long, value_name = "PLATFORM", action = ArgAction::Append, value_parser = parse_platforms)]
+    pub(super) require_platform: Vec<Vec<PlatformSelector>>,
+    /// Move tags only if they mean this digest, or with none if they do not exist
+    #[arg(long, value_name = "DIGEST|none", value_parser = parse_expect)]
+    pub(super) expect: Option<Precondition>,
 }
 
 impl PushArgs {
@@ -132,6 +186,8 @@ impl PushArgs {
             ("--digestfile", self.digestfile.is_some()),
             ("--metadata-file", self.metadata_file.is_some()),
             ("--dry-run", self.dry_run),
+            ("--require-platform", !self.require_platform.is_empty()),
+            ("--expect", self.expect.is_some()),
         ];
         given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
@@ -139,7 +195,8 @@ impl PushArgs {
 
 impl From<PushArgs> for PushOptions {
     fn from(args: PushArgs) -> Self {
-        let PushArgs { quiet, strict, tag, digestfile, metadata_file, dry_run } = args;
-        Self { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict }
+        let PushArgs { quiet, strict, tag, digestfile, metadata_file, dry_run, require_platform, expect } = args;
+        let require_platforms = require_platform.concat();
+        Self { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict, require_platforms, expect }
     }
 }

@@ -3,6 +3,7 @@
 //! Each command has a file: its arguments, and how they become a [`Command`]. clap is not used outside this module.
 
 mod annotate;
+mod apply;
 mod args;
 mod create;
 mod help;
@@ -12,6 +13,7 @@ mod parse;
 mod push;
 mod remove;
 mod rm;
+mod spec;
 mod usage;
 mod values;
 mod version;
@@ -58,7 +60,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Us
 #[command(defer = true)]
 enum CliCommand {
     #[command(flatten)]
-    Run(CommandArgs),
+    Run(Box<CommandArgs>),
     Help(help::HelpArgs),
     Version(version::VersionArgs),
 }
@@ -68,31 +70,36 @@ enum CliCommand {
 #[command(defer = true)]
 enum CommandArgs {
     Annotate(annotate::AnnotateArgs),
+    Apply(apply::ApplyArgs),
     Create(create::CreateArgs),
     Inspect(inspect::InspectArgs),
     Ls(ls::LsArgs),
     Push(push::PushCommandArgs),
     Remove(remove::RemoveArgs),
     Rm(rm::RmArgs),
+    Spec(spec::SpecArgs),
 }
 
 impl CommandArgs {
     fn into_command(self) -> Result<Command, UsageError> {
         match self {
             Self::Annotate(args) => args.into_command(),
+            Self::Apply(args) => args.into_command(),
             Self::Create(args) => args.into_command(),
             Self::Inspect(args) => args.into_command(),
             Self::Ls(args) => args.into_command(),
             Self::Push(args) => args.into_command(),
             Self::Remove(args) => args.into_command(),
             Self::Rm(args) => args.into_command(),
+            Self::Spec(args) => args.into_command(),
         }
     }
 }
 
 /// The commands as `mfst --help` lists them, under headings.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
+    ("Lists in files", &["apply", "spec"]),
     ("Other commands", &["help", "version"]),
 ];

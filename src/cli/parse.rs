@@ -52,7 +52,7 @@ fn is_debug(debug: bool, log_level: Option<&str>) -> Result<bool, UsageError> {
 mod tests {
     use super::*;
     use crate::commands::create::{Destination, IfExists};
-    use crate::commands::{Command, create, push};
+    use crate::commands::{Command, annotate, create, push};
 
     fn parsed(line: &str) -> Result<Parsed, UsageError> {
         parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn values_may_look_like_flags() {
-        let Command::Annotate(options) = command("mfst annotate --os --arch L A --os-features a,b --os-features c")
+        let Command::Annotate(annotate::Options { subject: annotate::Subject::Entry(_, options), .. }) =
+            command("mfst annotate --os --arch L A --os-features a,b --os-features c")
         else {
             panic!()
         };

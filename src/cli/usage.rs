@@ -49,6 +49,11 @@ pub(super) fn conflict(command: &str, message: &str) -> UsageError {
     usage_error(message, command, 1)
 }
 
+/// A flag that means nothing to the command.
+pub(super) fn unknown_flag(command: &str, flag: &str) -> UsageError {
+    usage_error(&format!("unknown flag: {flag}"), command, 125)
+}
+
 /// An unknown log level.
 pub(super) fn log_level(level: &str) -> UsageError {
     UsageError { message: format!("Unable to parse logging level: {level}"), exit_code: 1, hint: None }
@@ -74,7 +79,7 @@ pub(super) fn from_clap(error: &clap::Error, root: &clap::Command, arguments: &[
     let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let flag = text(ContextKind::InvalidArg);
     let reworded = match error.kind() {
-        ErrorKind::UnknownArgument => usage_error(&unknown_flag(&flag, arguments), command, 125),
+        ErrorKind::UnknownArgument => usage_error(&describe_unknown_flag(&flag, arguments), command, 125),
         ErrorKind::InvalidValue => {
             let flag = flag.split([' ', '=', '[']).next().unwrap_or_default();
             usage_error(&format!("flag needs an argument: {flag}"), command, 125)
@@ -127,7 +132,7 @@ fn long_flag_with_one_dash(
 fn unknown_command(name: &str, command: &str, arguments: &[OsString]) -> UsageError {
     let is_flag = |word: &str| word.starts_with("--") && !word.starts_with("--help");
     match arguments.iter().map(|word| word.to_string_lossy()).find(|word| is_flag(word)) {
-        Some(flag) => usage_error(&unknown_flag(&flag, arguments), command, 125),
+        Some(flag) => usage_error(&describe_unknown_flag(&flag, arguments), command, 125),
         None => usage_error(&format!("mfst: unknown command: mfst {name}"), command, 1),
     }
 }
@@ -156,7 +161,7 @@ fn command_of(root: &clap::Command, words: &[OsString]) -> String {
 }
 
 /// pflag names the rest of the cluster in which it met an unknown letter.
-fn unknown_flag(flag: &str, words: &[OsString]) -> String {
+fn describe_unknown_flag(flag: &str, words: &[OsString]) -> String {
     if flag.starts_with("--") {
         let word = words.iter().map(|word| word.to_string_lossy()).find(|word| word.starts_with(flag));
         return match word {

@@ -1,6 +1,9 @@
 //! The values of flags. Switches and comma-separated lists are read as Go's pflag reads them.
 
-use crate::manifest::{InvalidPlatform, PlatformSelector};
+use crate::commands::list_options::Annotation;
+use crate::digest::Digest;
+use crate::manifest::{IndexFormat, InvalidPlatform, Platform, PlatformSelector};
+use crate::registry::Precondition;
 use clap::{Arg, ArgAction};
 use std::num::IntErrorKind;
 use std::time::Duration;
@@ -125,12 +128,28 @@ pub(super) fn parse_platform(text: &str) -> Result<PlatformSelector, InvalidPlat
     PlatformSelector::parse(text)
 }
 
-/// Reads an annotation, `KEY=VALUE`.
-pub(super) fn parse_key_value(text: &str) -> Result<(String, String), InvalidValue> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(InvalidValue("KEY=VALUE")),
+/// Reads one platform in full.
+pub(super) fn parse_exact_platform(text: &str) -> Result<Platform, InvalidPlatform> {
+    Platform::parse(text)
+}
+
+/// Reads what a tag is expected to mean: a digest or `none`.
+pub(super) fn parse_expect(text: &str) -> Result<Precondition, InvalidValue> {
+    match (text, Digest::parse(text)) {
+        ("none", _) => Ok(Precondition::Absent),
+        (_, Ok(digest)) => Ok(Precondition::Digest(digest)),
+        _ => Err(InvalidValue("a digest, or none")),
     }
+}
+
+/// Reads an annotation, `[SELECTOR:]KEY=VALUE`.
+pub(super) fn parse_annotation(text: &str) -> Result<Annotation, InvalidValue> {
+    Annotation::parse(text).ok_or(InvalidValue("[SELECTOR:]KEY=VALUE"))
+}
+
+/// Reads the format of a list.
+pub(super) fn parse_media_type(text: &str) -> Result<IndexFormat, InvalidValue> {
+    IndexFormat::parse(text).ok_or(InvalidValue("auto, docker or oci"))
 }
 
 #[cfg(test)]

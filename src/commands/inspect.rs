@@ -10,7 +10,6 @@ use crate::reference::Reference;
 use crate::resolve::{self, Child, Document, Walker, find};
 use crate::view::docker;
 use anyhow::Context as _;
-use std::rc::Rc;
 use thiserror::Error;
 
 /// The arguments and flags of `inspect`.
@@ -96,7 +95,7 @@ async fn show_remote(
     options: &Options,
 ) -> anyhow::Result<Vec<u8>> {
     let walker = Walker::new(content);
-    let root = Rc::new(walker.root(&Location::Registry(reference.clone())).await?);
+    let root = walker.root(&Location::Registry(reference.clone())).await?;
     match &options.platform {
         None => show_document(app, &walker, reference, &root, None, options.view).await,
         Some(requested) => {

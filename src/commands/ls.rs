@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::json::{indent, marshal};
-use crate::manifest::ListEntry;
+use crate::manifest::{IndexFormat, IndexHeader, ListEntry};
 use crate::output::is_terminal_control;
 use crate::store::ListSummary;
 use serde::Serialize;
@@ -55,6 +55,10 @@ struct Line<'a> {
     platforms: Vec<String>,
     /// RFC 3339.
     modified: String,
+    #[serde(skip_serializing_if = "is_auto")]
+    format: IndexFormat,
+    #[serde(flatten)]
+    header: &'a IndexHeader,
 }
 
 impl<'a> Line<'a> {
@@ -64,9 +68,16 @@ impl<'a> Line<'a> {
             name_is_guessed: list.name_is_guessed,
             entries: list.images.as_ref().ok().map(Vec::len),
             platforms: platforms(list),
+            format: list.settings.format,
+            header: &list.header,
             modified: humantime::format_rfc3339_seconds(list.modified).to_string(),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_auto(format: &IndexFormat) -> bool {
+    *format == IndexFormat::Auto
 }
 
 /// Where the images run, each platform once; attestations run nowhere.
@@ -119,6 +130,7 @@ fn rough(age: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draft::ListSettings;
 
     #[test]
     fn ages_are_told_in_their_largest_unit() {
@@ -133,6 +145,8 @@ mod tests {
             name: name.to_owned(),
             name_is_guessed: is_guessed,
             images: Ok(Vec::new()),
+            settings: ListSettings::default(),
+            header: IndexHeader::default(),
             modified: SystemTime::UNIX_EPOCH,
         };
         let text = table(&[list("a", false), list("longer", true)], SystemTime::UNIX_EPOCH);

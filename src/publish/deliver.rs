@@ -1,5 +1,7 @@
 //! Executes a push: blobs, then manifests, and last the list.
 
+use super::PushOptions;
+use super::expect::{self, PreviousTags};
 use super::plan::{self, ChildManifest, PlannedBlob, PushPlan};
 use crate::app::App;
 use crate::digest::Digest;
@@ -44,30 +46,54 @@ enum DeliveryError {
     ChildUnknown { target: String, digest: Digest, source_name: Reference, reason: String },
 }
 
+/// What a push has done.
+#[derive(Debug, Default)]
+pub(super) struct Delivered {
+    pub(super) outcomes: Outcomes,
+    /// What the tags meant before; empty unless it was of interest.
+    pub(super) previous: PreviousTags,
+}
+
 /// Fills all repositories before the first list is put. Prints each image on stdout, as docker does.
 pub(super) async fn deliver(
     app: &App,
     client: &Client,
     plan: &PushPlan,
     draft: &Draft,
-    is_quiet: bool,
-) -> anyhow::Result<Outcomes> {
-    let outcomes = ensure_blobs(client, plan, &app.progress(is_quiet)).await?;
+    options: &PushOptions,
+) -> anyhow::Result<Delivered> {
+    let outcomes = ensure_blobs(client, plan, &app.progress(options.quiet)).await?;
     let children = plan.repositories.iter().flat_map(|repository| &repository.children);
     let children = children.map(|child| put(client, child));
     let mut children = pin!(stream::iter(children).buffered(client.concurrency()));
     // A broken stdout must not abort the push.
     let mut printed = Ok(());
     while let Some((reference, digest)) = children.try_next().await? {
-        if !is_quiet {
+        if !options.quiet {
             printed = printed.and_then(|()| app.print(format!("Pushed ref {reference} with digest: {digest}\n")));
         }
     }
     put_nested(client, plan).await?;
-    put_lists(client, plan, draft).await?;
+    let previous = check_tags(client, &plan.targets, options, &plan.root.digest()).await?;
+    put_lists(client, plan, draft, options).await?;
     printed?;
     let planned = plan.repositories[0].blobs.iter().map(|blob| blob.digest.clone());
-    Ok(planned.zip(outcomes).collect())
+    Ok(Delivered { outcomes: planned.zip(outcomes).collect(), previous })
+}
+
+/// Asks what the tags mean, if that matters, and compares it with what is expected.
+pub(super) async fn check_tags(
+    client: &Client,
+    targets: &[Reference],
+    options: &PushOptions,
+    list: &Digest,
+) -> anyhow::Result<PreviousTags> {
+    if options.expect.is_none() && options.metadata_file.is_none() {
+        return Ok(PreviousTags::new());
+    }
+    let previous = expect::previous(client, targets).await.context("failed to look up what a tag means")?;
+    options.expect.iter().try_for_each(|expected| expect::check(expected, &previous, list))?;
+    Ok(previous)
 }
 
 /// Puts the lists in a list, level by level.
@@ -85,8 +111,11 @@ async fn ensure_blobs(client: &Client, plan: &PushPlan, progress: &Progress) -> 
     let blobs = || plan.repositories.iter().flat_map(|it| it.blobs.iter().map(|blob| (&it.repository, blob)));
     let ready = progress.items("blobs ready:", blobs().count());
     let copied = progress.bytes("copied:");
-    let ensuring =
-        blobs().map(|(target, blob)| ensure_blob(client, target, blob, &copied).inspect_ok(|_| ready.advance(1)));
+    let copied = &copied;
+    let ensuring = blobs().map(|(target, blob)| {
+        let ensured = client.run_limited(async move || ensure_blob(client, target, blob, copied).await);
+        ensured.inspect_ok(|_| ready.advance(1))
+    });
     stream::iter(ensuring).buffered(client.concurrency()).try_collect().await
 }
 
@@ -132,8 +161,8 @@ async fn put<'a>(client: &Client, child: &'a ChildManifest) -> anyhow::Result<(&
 }
 
 /// Puts the list under all its names. When some fail, the error tells which.
-async fn put_lists(client: &Client, plan: &PushPlan, draft: &Draft) -> anyhow::Result<()> {
-    let results = join_all(plan.targets.iter().map(|target| put_list(client, target, plan, draft))).await;
+async fn put_lists(client: &Client, plan: &PushPlan, draft: &Draft, options: &PushOptions) -> anyhow::Result<()> {
+    let results = join_all(plan.targets.iter().map(|target| put_list(client, target, plan, draft, options))).await;
     let (mut pushed, mut failed, mut first) = (Vec::new(), Vec::new(), None);
     for (target, result) in plan.targets.iter().zip(results) {
         match result {
@@ -155,8 +184,15 @@ async fn put_lists(client: &Client, plan: &PushPlan, draft: &Draft) -> anyhow::R
     }
 }
 
-async fn put_list(client: &Client, target: &Reference, plan: &PushPlan, draft: &Draft) -> anyhow::Result<()> {
-    let put = || client.put_manifest(target, &plan.root.media_type, &plan.root.bytes);
+async fn put_list(
+    client: &Client,
+    target: &Reference,
+    plan: &PushPlan,
+    draft: &Draft,
+    options: &PushOptions,
+) -> anyhow::Result<()> {
+    let expected = options.expect.as_ref().filter(|_| target.digest().is_none());
+    let put = || client.put_manifest_if(target, &plan.root.media_type, &plan.root.bytes, expected);
     let mut digest = put().await;
     if digest.as_ref().is_err_and(RegistryError::says_child_unknown) {
         // A child that the plan took for present has been removed from the registry.

@@ -1,32 +1,44 @@
 //! What a push has done, for programs.
 
 use super::deliver::{Outcome, Outcomes};
+use super::expect::PreviousTags;
 use super::plan::PushPlan;
 use crate::digest::Digest;
 use crate::json::{indent, marshal};
-use crate::manifest::{ListEntry, Platform};
+use crate::manifest::{Descriptor, ListEntry, Platform};
 use crate::reference::Reference;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// The content of the metadata file.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PushMetadata<'a> {
+pub struct PushMetadata {
     /// The names under which the list has been pushed.
     references: Vec<String>,
     digest: String,
-    media_type: &'a str,
+    media_type: String,
     /// Of the list, in bytes.
     size: usize,
-    entries: Vec<Entry<'a>>,
+    /// The digest that each tag had before; none for a tag that did not exist.
+    previous: BTreeMap<String, Option<String>>,
+    entries: Vec<Entry>,
+    /// The digest, as buildx tells it.
+    #[serde(rename = "containerimage.digest")]
+    buildx_digest: String,
+    /// The list's descriptor, as buildx tells it.
+    #[serde(rename = "containerimage.descriptor")]
+    buildx_descriptor: Descriptor,
+    /// The names with commas between them, as buildx tells them.
+    #[serde(rename = "image.name")]
+    buildx_name: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Entry<'a> {
+struct Entry {
     source: String,
-    digest: &'a str,
-    platform: Option<&'a Platform>,
+    digest: String,
+    platform: Option<Platform>,
     blobs: Blobs,
     /// How many bytes have been copied for it.
     bytes: u64,
@@ -40,27 +52,33 @@ struct Blobs {
     present: usize,
 }
 
-impl<'a> PushMetadata<'a> {
-    pub(super) fn new(plan: &'a PushPlan, images: &'a [ListEntry], outcomes: &Outcomes) -> Self {
+impl PushMetadata {
+    pub(super) fn new(plan: &PushPlan, images: &[ListEntry], outcomes: &Outcomes, previous: &PreviousTags) -> Self {
+        let (digest, root) = (plan.root.digest().to_string(), &plan.root);
+        let references: Vec<String> = plan.targets.iter().map(ToString::to_string).collect();
+        let previous = previous.iter().map(|(tag, old)| (tag.to_string(), old.as_ref().map(ToString::to_string)));
+        let descriptor = Descriptor {
+            media_type: root.media_type.clone(),
+            digest: digest.clone(),
+            size: i64::try_from(root.bytes.len()).unwrap_or(i64::MAX),
+            ..Descriptor::default()
+        };
         Self {
-            references: plan.targets.iter().map(ToString::to_string).collect(),
-            digest: plan.root.digest().to_string(),
-            media_type: &plan.root.media_type,
-            size: plan.root.bytes.len(),
+            buildx_name: references.join(","),
+            references,
+            buildx_digest: digest.clone(),
+            digest,
+            media_type: root.media_type.clone(),
+            size: root.bytes.len(),
+            previous: previous.collect(),
             entries: images.iter().map(|image| Entry::new(image, &plan.targets[0], outcomes)).collect(),
+            buildx_descriptor: descriptor,
         }
-    }
-
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        let mut json = marshal(self);
-        json = indent(&json, "  ").unwrap_or(json);
-        json.push(b'\n');
-        json
     }
 }
 
-impl<'a> Entry<'a> {
-    fn new(image: &'a ListEntry, target: &Reference, outcomes: &Outcomes) -> Self {
+impl Entry {
+    fn new(image: &ListEntry, target: &Reference, outcomes: &Outcomes) -> Self {
         let was_there = image.reference.name() == target.name();
         let (mut blobs, mut bytes) = (Blobs::default(), 0);
         let payload = image.payload();
@@ -77,7 +95,16 @@ impl<'a> Entry<'a> {
                 Some(Outcome::Absent) => {}
             }
         }
-        let platform = image.descriptor.platform.as_ref();
-        Self { source: image.reference.to_string(), digest: &image.descriptor.digest, platform, blobs, bytes }
+        let (source, digest) = (image.reference.to_string(), image.descriptor.digest.clone());
+        Self { source, digest, platform: image.descriptor.platform.clone(), blobs, bytes }
     }
+}
+
+/// What goes into the metadata file.
+#[must_use]
+pub fn to_json(metadata: &impl Serialize) -> Vec<u8> {
+    let mut json = marshal(metadata);
+    json = indent(&json, "  ").unwrap_or(json);
+    json.push(b'\n');
+    json
 }

@@ -1,22 +1,23 @@
 //! Sends a list to a registry: `push`, `create --push`.
 
 mod deliver;
+mod expect;
 mod metadata;
 mod options;
 mod plan;
 
-pub use options::PushOptions;
+pub use metadata::{PushMetadata, to_json};
+pub use options::{PushOptions, ResultFiles};
 
 use crate::app::App;
 use crate::digest::Digest;
 use crate::draft::Draft;
-use crate::manifest::{ListEntry, ListError, Payload};
+use crate::manifest::{ListEntry, ListError, Payload, RawManifest};
 use crate::reference::Reference;
 use crate::registry::{Client, Scope};
 use crate::resolve::stale;
 use crate::warning;
-use deliver::deliver;
-use metadata::PushMetadata;
+use deliver::{Delivered, deliver};
 use plan::{PlanError, PushPlan};
 
 /// What to do about source tags that have moved since the list was made.
@@ -30,18 +31,58 @@ pub enum StaleTags {
     Deny,
 }
 
+/// What a push has done; with `--dry-run`, what it would do.
+#[derive(Debug)]
+pub struct Pushed {
+    /// The list.
+    pub list: RawManifest,
+    /// Its digest.
+    pub digest: Digest,
+    /// The requests that a dry run would send.
+    pub requests: Vec<String>,
+    /// For the metadata file.
+    pub metadata: PushMetadata,
+}
+
 /// Sends a list to its registry under all target names, prints its digest, and returns it.
 pub async fn publish(
+    app: &App,
+    client: &Client,
+    targets: &[Reference],
+    draft: Draft,
+    options: &PushOptions,
+    stale_tags: StaleTags,
+) -> anyhow::Result<Digest> {
+    check(&draft, options)?;
+    let files = options.prepare_files()?;
+    let pushed = send(app, client, targets, draft, options, stale_tags).await?;
+    let digest = pushed.digest;
+    if options.dry_run {
+        app.console.plain(format_args!("digest: {digest}\n{}", pushed.requests.join("\n")));
+        app.print(&pushed.list.bytes)?;
+        return Ok(digest);
+    }
+    let printed = app.print(format!("{digest}\n"));
+    files.write(digest.as_str(), &to_json(&pushed.metadata))?;
+    printed.map(|()| digest)
+}
+
+/// Checks everything about a list that needs no registry.
+fn check(draft: &Draft, options: &PushOptions) -> anyhow::Result<()> {
+    plan::check(draft)?;
+    options.check_platforms(draft)
+}
+
+/// Sends a list to its registry under all target names. Prints its images unless that is to be quiet.
+pub async fn send(
     app: &App,
     client: &Client,
     targets: &[Reference],
     mut draft: Draft,
     options: &PushOptions,
     stale_tags: StaleTags,
-) -> anyhow::Result<Digest> {
-    // Everything that needs no registry is checked first.
-    plan::check(&draft)?;
-    let files = options.prepare_files()?;
+) -> anyhow::Result<Pushed> {
+    check(&draft, options)?;
     let warnings = warning::of_draft(&draft).into_iter().chain(warning::mixed_formats(&draft.entries)).collect();
     warning::report(&app.console, warnings, options.strict)?;
     client.request_scopes_upfront(scopes(targets, draft.entries.iter().map(|entry| &entry.reference)));
@@ -52,19 +93,18 @@ pub async fn publish(
         stale::verify(client, &draft.entries, &digest).await?;
         warning::report(&app.console, Vec::new(), options.strict)?;
     }
-    if options.dry_run {
-        let requests = plan.requests(|reference| client.address(reference)).join("\n");
-        app.console.plain(format_args!("digest: {digest}\n{requests}"));
-        app.print(&plan.root.bytes)?;
-        return Ok(digest);
-    }
-    let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
-    let check = stale::warn_if_moved(&app.console, client, checked, &digest);
-    let outcomes = stale::run_alongside(check, deliver(app, client, &plan, &draft, options.quiet)).await?;
-    let metadata = PushMetadata::new(&plan, &draft.entries, &outcomes);
-    let printed = app.print(format!("{digest}\n"));
-    files.write(&digest, &metadata.to_json())?;
-    printed.map(|()| digest)
+    let (requests, delivered) = if options.dry_run {
+        let previous = deliver::check_tags(client, targets, options, &digest).await?;
+        let requests = plan.requests(|reference| client.address(reference));
+        (requests, Delivered { previous, ..Delivered::default() })
+    } else {
+        let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
+        let check = stale::warn_if_moved(&app.console, client, checked, &digest);
+        let delivered = stale::run_alongside(check, deliver(app, client, &plan, &draft, options)).await?;
+        (Vec::new(), delivered)
+    };
+    let metadata = PushMetadata::new(&plan, &draft.entries, &delivered.outcomes, &delivered.previous);
+    Ok(Pushed { list: plan.root, digest, requests, metadata })
 }
 
 /// What a push needs: to write to each target with its login, and to read each source both with that login, for

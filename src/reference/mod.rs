@@ -136,6 +136,12 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// The same repository under this tag alone.
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
+    }
+
     /// What a registry is asked for: the tag where there is one (as docker does), else the digest.
     #[must_use]
     pub fn tag_or_digest(&self) -> &str {

@@ -19,6 +19,9 @@ pub enum RegistryError {
     /// The registry says that there is no such manifest.
     #[error("no such manifest: {0}")]
     NotFound(Reference),
+    /// The registry says that there is no such repository.
+    #[error("no such repository: {}", .0.name())]
+    NoRepository(Reference),
     /// The registry says that there is no such blob.
     #[error("unknown blob")]
     BlobUnknown {
@@ -59,6 +62,16 @@ pub enum RegistryError {
     /// The config is not what the manifest says.
     #[error("image config verification failed for digest {0}")]
     ConfigDigest(Digest),
+    /// An answer of another form than the specification has.
+    #[error("GET {url}: the answer is not {what}: {reason}")]
+    Unreadable {
+        /// What was asked for.
+        url: String,
+        /// What the answer should be.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -78,6 +91,11 @@ impl RegistryError {
     /// An answer that broke off while it was read.
     pub(super) fn broken(url: &Url, fault: TransportFault) -> Self {
         TransportError { method: Method::GET, url: display_url(url), fault }.into()
+    }
+
+    /// An answer that is not `what` it should be.
+    pub(super) fn unreadable(url: &Url, what: &'static str, error: &serde_json::Error) -> Self {
+        Self::Unreadable { url: display_url(url), what, reason: error.to_string() }
     }
 
     /// Whether a registry refuses a list because it does not have an image in it.
@@ -203,6 +221,7 @@ impl ErrorResponse {
             400 | 403 | 409 | 412 if self.says_immutable() => {
                 Some("the tag is there already and the registry does not let it be changed; use another tag".to_owned())
             }
+            412 => Some("the tag no longer means what --expect says".to_owned()),
             401 | 403 if self.had_login => Some(format!(
                 "the stored login for {host} was not enough; check its rights, or log in again: docker login {host}"
             )),

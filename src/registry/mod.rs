@@ -3,15 +3,21 @@
 //! From the outside in: `Registry` knows the operations, `host` the login and the challenges of one registry,
 //! `token` the token servers, `endpoint` where a registry is; [`crate::transport`] below does the talking.
 
+mod blobs;
 pub mod challenge;
 pub mod endpoint;
 mod error;
+mod paging;
+mod referrers;
 mod scope;
 mod session;
+mod tags;
 mod token;
 mod upload;
 
+pub use blobs::BlobStatus;
 pub use error::{Diagnostic, ErrorResponse, RegistryError};
+pub use referrers::{COSIGN_SUFFIXES, Referrers, digest_tag};
 pub use scope::{Scope, ScopeSet};
 pub use upload::{BlobCopy, Copied};
 
@@ -69,6 +75,15 @@ pub struct NotMounted {
     pub refusal: Option<ErrorResponse>,
 }
 
+/// What a tag must mean for a manifest to be put under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing: the tag does not exist.
+    Absent,
+    /// This digest.
+    Digest(Digest),
+}
+
 /// What a client goes by.
 pub struct Settings {
     /// Stored keychain.
@@ -96,6 +111,8 @@ pub struct Client {
     copies: Semaphore,
     hosts: Mutex<HashMap<SessionKey, Arc<Session>>>,
     concurrency: usize,
+    /// Limits the operations of several lists together.
+    operations: Semaphore,
 }
 
 impl Client {
@@ -112,7 +129,14 @@ impl Client {
             copies: Semaphore::new(COPIES.min(jobs.max(1))),
             hosts: Mutex::default(),
             concurrency: jobs.saturating_mul(2).max(1),
+            operations: Semaphore::new(jobs.saturating_mul(2).max(1)),
         }
+    }
+
+    /// Runs an operation when fewer than [`Self::concurrency`] of them run. One that waits takes hardly any memory.
+    pub async fn run_limited<T>(&self, operation: impl AsyncFnOnce() -> T) -> T {
+        let _permit = self.operations.acquire().await;
+        Box::pin(operation()).await
     }
 
     /// How many operations are worth having in hand at a time: some more than are let through, so that the next is
@@ -237,19 +261,34 @@ impl Client {
         media_type: &str,
         bytes: &Bytes,
     ) -> Result<Digest, RegistryError> {
+        self.put_manifest_if(reference, media_type, bytes, None).await
+    }
+
+    /// The same, with a condition that some registries heed and most ignore.
+    pub async fn put_manifest_if(
+        &self,
+        reference: &Reference,
+        media_type: &str,
+        bytes: &Bytes,
+        precondition: Option<&Precondition>,
+    ) -> Result<Digest, RegistryError> {
         let host = self.host(reference);
         let digest = Digest::of(bytes);
         let reference = &stored_as(reference, &digest);
         let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
         let mut call = ApiRequest::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
+        call.headers.extend(precondition.map(|precondition| match precondition {
+            Precondition::Absent => ("if-none-match", "*".to_owned()),
+            Precondition::Digest(digest) => ("if-match", format!("\"{digest}\"")),
+        }));
         call.body = Body::Bytes(bytes.clone());
         let (url, response) = host.send(&self.transport, &call).await?;
         if !matches!(response.status, 200..=202) {
             let refusal = host.refusal("PUT", &url, &response);
-            // A tag that may not be changed and has this manifest already is as it should be.
-            let is_there =
-                refusal.says_immutable() && self.manifest(reference).await.is_ok_and(|it| it.digest == digest);
+            // A tag that may not be changed, or not any more, and has this manifest already is as it should be.
+            let may_be_there = refusal.says_immutable() || (response.status == 412 && precondition.is_some());
+            let is_there = may_be_there && self.manifest(reference).await.is_ok_and(|it| it.digest == digest);
             return if is_there { Ok(digest) } else { Err(refusal.into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {

@@ -67,20 +67,54 @@ impl ScopeSet {
         other.0.iter().all(|needed| self.0.iter().any(|scope| scope.covers(needed)))
     }
 
-    /// As many of the scopes as fit into so many bytes.
-    pub(super) fn within(self, bytes: usize) -> Self {
-        let mut left = bytes;
-        let fits = |scope: &Scope| {
-            let size = scope.to_string().len();
-            left = left.saturating_sub(size);
-            left > 0
-        };
-        Self(self.0.into_iter().take_while(fits).collect())
+    /// The length of the scopes in a URL, in bytes.
+    fn length(&self) -> usize {
+        self.0.iter().map(|scope| scope.to_string().len() + 1).sum()
     }
 
     /// The scopes, in the order in which they are asked for.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
+    }
+}
+
+/// What a run will need, in sets that are short enough for one token each.
+#[derive(Debug, Default)]
+pub(super) struct ExpectedScopes(Vec<ScopeSet>);
+
+impl ExpectedScopes {
+    /// How long the scopes of one token may be, in bytes: they are in a URL, and servers read 8 KiB of one.
+    const LIMIT: usize = 4 * 1024;
+
+    /// Adds scopes that are needed together. Where they are too long for one token, each gets what is written: a mount
+    /// needs to write to one repository and to read another.
+    pub(super) fn add(&mut self, scopes: impl IntoIterator<Item = Scope>) {
+        let scopes: ScopeSet = scopes.into_iter().collect();
+        if self.covering(&scopes).is_some() {
+            return;
+        }
+        if let Some(last) = self.0.last_mut() {
+            let both = last.union(&scopes);
+            if both.length() <= Self::LIMIT {
+                *last = both;
+                return;
+            }
+        }
+        let (written, read): (Vec<Scope>, Vec<Scope>) = scopes.0.into_iter().partition(|scope| scope.push);
+        let mut set = ScopeSet(written.clone());
+        for scope in read {
+            let fits = set.length() + scope.to_string().len() < Self::LIMIT;
+            if !fits && set.0.len() > written.len() {
+                self.0.push(std::mem::replace(&mut set, ScopeSet(written.clone())));
+            }
+            set.0.push(scope);
+        }
+        self.0.push(set);
+    }
+
+    /// A set that serves for all of these scopes.
+    pub(super) fn covering(&self, scopes: &ScopeSet) -> Option<&ScopeSet> {
+        self.0.iter().find(|set| set.covers(scopes))
     }
 }
 
@@ -114,10 +148,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_foreseen_is_limited() {
-        let set: ScopeSet = (0..100).map(|number| Scope::pull(&format!("repository/{number}"))).collect();
-        assert_eq!(set.clone().within(100).iter().count(), 3);
-        assert_eq!(set.clone().within(100_000), set);
+    fn scopes_that_are_needed_together_are_in_one_set() {
+        let list = |number: usize| {
+            let sources = (0..4).map(move |image| Scope::pull(&format!("team/source/{number}/{image}")));
+            sources.chain([Scope::push(&format!("team/app/{number}"))])
+        };
+        let mut expected = ExpectedScopes::default();
+        (0..50).for_each(|number| expected.add(list(number)));
+        assert!(expected.0.len() <= 3 && expected.0.iter().all(|set| set.length() <= ExpectedScopes::LIMIT));
+        assert!((0..50).all(|number| expected.covering(&list(number).collect()).is_some()));
+        let count = expected.0.len();
+        expected.add(list(7));
+        assert_eq!(expected.0.len(), count, "what is expected already takes no token of its own");
+    }
+
+    #[test]
+    fn each_of_several_sets_has_what_is_written() {
+        let mut expected = ExpectedScopes::default();
+        let sources = (0..400).map(|number| Scope::pull(&format!("repository/{number}")));
+        expected.add(sources.chain([Scope::push("app")]));
+        for number in 0..400 {
+            let mount: ScopeSet =
+                [Scope::push("app"), Scope::pull(&format!("repository/{number}"))].into_iter().collect();
+            assert!(expected.covering(&mount).is_some(), "{number}");
+        }
+        assert!(expected.0.iter().all(|set| set.length() <= ExpectedScopes::LIMIT));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::challenge::{self, Challenge};
 use super::endpoint::Endpoint;
 use super::error::{ErrorResponse, RegistryError, one_line, says_expired};
-use super::scope::{Scope, ScopeSet};
+use super::scope::{ExpectedScopes, Scope, ScopeSet};
 use super::token::{TokenServer, Tokens, basic};
 use crate::auth::{CredentialSources, Keychain, Lookup};
 use crate::output::Console;
@@ -13,9 +13,6 @@ use bytes::Bytes;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
-
-/// How long the scopes may be that one token is asked for, in bytes: they are in a URL, and servers read 8 KiB of one.
-const SCOPES_LIMIT: usize = 4 * 1024;
 
 /// A request to a registry before it is known where exactly the registry is and what it wants to see.
 #[derive(Clone)]
@@ -61,8 +58,8 @@ pub(super) struct Session {
     /// The scheme is decided once, by the first request.
     origin: OnceCell<Url>,
     challenge: Mutex<Option<Challenge>>,
-    /// What the run will need in all, so that one token can serve for everything.
-    expected_scopes: Mutex<ScopeSet>,
+    /// What the run will need, so that one token or few can serve for everything.
+    expected_scopes: Mutex<ExpectedScopes>,
     tokens: Tokens,
     /// The warnings of the registry that have been passed on.
     warnings: Mutex<HashSet<String>>,
@@ -106,10 +103,9 @@ impl Session {
         self.origin.get()
     }
 
-    /// Tells what will be asked for later in this run. What is too much for one token is asked for when it is needed.
+    /// Tells what will be asked for together later in this run.
     pub(super) fn request_scopes_upfront(&self, scopes: impl IntoIterator<Item = Scope>) {
-        let mut expected_scopes = lock(&self.expected_scopes);
-        *expected_scopes = expected_scopes.iter().cloned().chain(scopes).collect::<ScopeSet>().within(SCOPES_LIMIT);
+        lock(&self.expected_scopes).add(scopes);
     }
 
     /// An answer of this registry, as an error.
@@ -214,17 +210,16 @@ impl Session {
         url: &Url,
         realm: &TokenServer<'_>,
     ) -> Result<Response, RegistryError> {
-        let expected_scopes = lock(&self.expected_scopes).clone();
-        let mut choices = VecDeque::from([call.scopes.clone()]);
-        if expected_scopes.covers(&call.scopes) && expected_scopes != call.scopes {
-            choices.push_front(expected_scopes);
-        }
+        let expected = lock(&self.expected_scopes).covering(&call.scopes).cloned();
+        let mut choices: VecDeque<ScopeSet> =
+            expected.filter(|expected| *expected != call.scopes).into_iter().collect();
+        choices.push_back(call.scopes.clone());
         let (mut renewed, mut widened) = (false, false);
         let mut refused = None;
         while let Some(scopes) = choices.pop_front() {
             let token = match self.tokens.get(transport, realm, &scopes).await {
                 Err(_) if !choices.is_empty() => {
-                    *lock(&self.expected_scopes) = ScopeSet::default();
+                    *lock(&self.expected_scopes) = ExpectedScopes::default();
                     continue;
                 }
                 token => token?,
@@ -234,7 +229,7 @@ impl Session {
                 None => {
                     if refused.is_some() && scopes == call.scopes {
                         // Here one token does not serve for everything; the other requests need not find out again.
-                        *lock(&self.expected_scopes) = ScopeSet::default();
+                        *lock(&self.expected_scopes) = ExpectedScopes::default();
                     }
                     return Ok(response);
                 }

@@ -3,8 +3,8 @@
 
 use super::transaction::keep_owner;
 use super::{StoreError, file_name};
-use crate::draft::{Draft, ListSettings, SourceList};
-use crate::manifest::{ListEntry, Origin};
+use crate::draft::{Draft, ListSettings, SourceList, agreed_header};
+use crate::manifest::{IndexHeader, ListEntry, Origin};
 use crate::reference::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -71,6 +71,11 @@ impl ListMetadata {
             entry.origin = origins.remove(&(entry.reference.to_string(), entry.descriptor.digest.clone()));
         }
         Draft::new(list.clone(), entries, self.lists, self.settings)
+    }
+
+    /// What the user wants of the list itself, and what the list says beside its entries.
+    pub(super) fn settings(&self) -> (ListSettings, IndexHeader) {
+        (self.settings.clone(), self.settings.header(agreed_header(&self.lists)))
     }
 }
 

@@ -1,8 +1,9 @@
 //! What lists there are.
 
-use super::metadata::MetadataDir;
+use super::metadata::{ListMetadata, MetadataDir};
 use super::{PRIVATE_DIRECTORY, Store, StoreError, entry_names, file_name};
-use crate::manifest::ListEntry;
+use crate::draft::ListSettings;
+use crate::manifest::{IndexHeader, ListEntry};
 use crate::reference::Reference;
 use std::fs;
 use std::io;
@@ -18,6 +19,10 @@ pub struct ListSummary {
     pub name_is_guessed: bool,
     /// Its images, or why they cannot be read.
     pub images: Result<Vec<ListEntry>, StoreError>,
+    /// What the user wants of the list itself.
+    pub settings: ListSettings,
+    /// What it says beside its entries.
+    pub header: IndexHeader,
     /// When it was last changed.
     pub modified: SystemTime,
 }
@@ -54,11 +59,13 @@ fn summary(metadata: &MetadataDir, directory: &Path) -> Result<Option<ListSummar
             Ok(images)
         });
     }
-    let recorded = metadata.find(directory).map(|metadata| metadata.name);
+    let recorded = metadata.find(directory);
+    let (settings, header) = recorded.as_ref().map(ListMetadata::settings).unwrap_or_default();
+    let recorded = recorded.map(|metadata| metadata.name);
     let name_is_guessed = recorded.is_none();
     let file = directory.file_name().unwrap_or_default().to_string_lossy();
     let name = recorded.unwrap_or_else(|| guess(&file, images.as_deref().unwrap_or_default()));
-    Ok(Some(ListSummary { name, name_is_guessed, images, modified }))
+    Ok(Some(ListSummary { name, name_is_guessed, images, settings, header, modified }))
 }
 
 /// The likeliest reference with this file name: in the repository of one of the images, else on the registry of one,

@@ -1,5 +1,6 @@
 //! How many requests a command sends, and how many of them wait for each other.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use mfst_testkit::acl::Acl;
@@ -205,4 +206,58 @@ fn blobs_that_are_there_are_asked_after_together() {
     let log = scene.registry.log();
     assert_eq!(log.count("* /v2/dst/app/blobs/uploads/*"), 0, "{:?}", log.lines());
     assert!(log.depth() <= 4, "the first request, blobs, image, list: {} of {:?}", log.depth(), log.lines());
+}
+
+/// Lists, images of each, and blobs of each image.
+const RELEASE: (usize, usize, usize) = (50, 4, 9);
+
+/// Makes a file of many lists of images that are in repositories of their own; tells its path.
+fn release(scene: &Scene, (lists, images, blobs): (usize, usize, usize)) -> String {
+    let mut text = String::new();
+    for list in 0..lists {
+        let name = scene.name(&format!("dst/{list}:1"));
+        write!(text, "---\nimage: {name}\nmanifests:\n").expect("a text");
+        for image in 0..images {
+            let layers: Vec<String> = (1..blobs).map(|layer| format!("layer {list} {image} {layer}")).collect();
+            let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+            let sample = Sample::oci_with_layers(&format!("linux/cpu{image}"), &layers);
+            scene.registry.put_image(&format!("src/{list}-{image}"), "1", &sample);
+            writeln!(text, "- image: {}", scene.name(&format!("src/{list}-{image}:1"))).expect("a text");
+        }
+    }
+    scene.registry.log().clear();
+    let path = scene.home.home().join("release.yaml");
+    std::fs::write(&path, text).expect("a file");
+    path.display().to_string()
+}
+
+/// 32 MiB, with what the program itself takes to run in it.
+#[test]
+fn many_lists_take_little_memory() {
+    let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+    let identity = certs::private_ca();
+    let scene = Scene::with(Embedded::plain().tls(&identity).bearer(&tokens));
+    let file = release(&scene, RELEASE);
+    scene.home.run_within(32, &["apply", &file]).ok();
+}
+
+/// Fifty lists wait for the network no more often than one, but for the limit of 100 requests at a time, and have few
+/// tokens and connections.
+#[test]
+fn many_lists_are_as_deep_as_one() {
+    let (lists, images, blobs) = RELEASE;
+    let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+    let identity = certs::private_ca();
+    let scene = Scene::with(Embedded::plain().tls(&identity).bearer(&tokens));
+    let file = release(&scene, RELEASE);
+    scene.registry.fault(Fault::on("*", "/v2/").always().delay(Duration::from_millis(500)));
+    scene.home.ok(&["apply", &file]);
+    let log = scene.registry.log();
+    let total = lists * images;
+    assert_eq!(log.entries().len(), 1 + 2 * total + total * blobs + total + lists);
+    // Challenge, manifests, configs, mounts, manifests, lists.
+    assert!(log.depth() <= 6 + log.entries().len() / 50, "{} requests deep", log.depth());
+    assert!(log.connections() <= 2, "{} connections", log.connections());
+    let asked = tokens.requests().len();
+    assert!(asked <= 3, "{asked} tokens");
 }

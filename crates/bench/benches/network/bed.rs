@@ -133,14 +133,25 @@ impl Bed {
     /// Lets a tool make a list in a repository of its own, and looks whether it
     /// has done so.
     pub fn cost(&self, tool: &Tool) -> Result<Cost, String> {
+        self.cost_of_release(1, |home, names| (tool.commands)(home, &names[0]))
+    }
+
+    /// Lets commands make so many lists, each in a repository of its own, of all images together.
+    pub fn cost_of_release(
+        &self,
+        lists: usize,
+        commands: impl Fn(&Sandbox, &[Names]) -> Vec<Command>,
+    ) -> Result<Cost, String> {
         self.runs.set(self.runs.get() + 1);
-        let repository = format!("dst/{}", self.runs.get());
-        let names = Names {
+        let repositories: Vec<String> = (0..lists).map(|list| format!("dst/{}-{list}", self.runs.get())).collect();
+        let each = self.images / lists;
+        let names = |(list, repository): (usize, &String)| Names {
             list: format!("{REGISTRY}/{repository}:1"),
-            images: (0..self.images).map(|image| format!("{REGISTRY}/src/{image}:1")).collect(),
+            images: (list * each..(list + 1) * each).map(|image| format!("{REGISTRY}/src/{image}:1")).collect(),
         };
+        let names: Vec<Names> = repositories.iter().enumerate().map(names).collect();
         let home = self.home();
-        let mut commands = (tool.commands)(&home, &names);
+        let mut commands = commands(&home, &names);
         self.registry.log().clear();
         let (tokens, connections) = (self.tokens.log().entries().len(), self.connections());
         let (mut wall, mut memory) = (Duration::ZERO, None);
@@ -156,7 +167,7 @@ impl Bed {
             requests: self.registry.log().entries().len(),
             tokens: self.tokens.log().entries().len() - tokens,
         };
-        self.check(&repository)?;
+        repositories.iter().try_for_each(|repository| self.check(repository, each))?;
         Ok(cost)
     }
 
@@ -165,13 +176,13 @@ impl Bed {
     }
 
     /// Whether a repository has the list and everything in it.
-    fn check(&self, repository: &str) -> Result<(), String> {
+    fn check(&self, repository: &str, images: usize) -> Result<(), String> {
         let read = |reference: &str| -> Option<Value> {
             serde_json::from_slice(&self.registry.manifest(repository, reference)?.1).ok()
         };
         let list = read("1").ok_or("made no list")?;
         let entries: Vec<&Value> = list["manifests"].as_array().into_iter().flatten().collect();
-        if entries.len() != self.images {
+        if entries.len() != images {
             return Err(format!("made a list of {} images", entries.len()));
         }
         for entry in entries {

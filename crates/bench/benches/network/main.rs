@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bed::{Bed, Cost};
-use tools::Tool;
+use tools::{Names, Tool};
 
 /// How long a tool is measured before its median is taken.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -26,6 +26,9 @@ const MOST_RUNS: usize = 9;
 /// Images, and blobs in each of them, of the lists that mfst makes beside the
 /// one that all tools make.
 const SIZES: [(usize, usize); 6] = [(1, 9), (10, 9), (4, 30), (10, 30), (30, 9), (100, 9)];
+
+/// The lists of a release.
+const LISTS: usize = 50;
 
 fn main() -> ExitCode {
     match run() {
@@ -75,6 +78,8 @@ fn run() -> Result<(), String> {
         );
     }
 
+    release(rtt)?;
+
     println!("\nmfst with other lists:\n");
     println!("| images x blobs | command | time | round trips | connections | requests | tokens | memory |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -92,6 +97,28 @@ fn run() -> Result<(), String> {
                 cost.tokens,
                 megabytes(&cost),
             );
+        }
+    }
+    Ok(())
+}
+
+/// Many lists: one `apply`, and a loop of what each tool has for one list.
+fn release(rtt: Duration) -> Result<(), String> {
+    println!("\n{LISTS} lists of 4 images x 9 blobs, in a loop where a tool makes one at a time:\n");
+    println!("| tool | time | round trips | connections | requests | tokens | memory |");
+    println!("|---|---|---|---|---|---|---|");
+    let bed = Bed::new(rtt, LISTS * 4, 9);
+    let row = |name: &str, cost: &Cost| {
+        let (time, trips, memory) = (millis(cost.wall), ratio(cost.wall, rtt), megabytes(cost));
+        let Cost { connections, requests, tokens, .. } = cost;
+        println!("| {name} | {time:.0} ms | {trips:.1} | {connections} | {requests} | {tokens} | {memory} |");
+    };
+    row("mfst apply", &bed.cost_of_release(LISTS, tools::apply)?);
+    for tool in tools::found(&bed) {
+        let commands = |home: &_, names: &[Names]| names.iter().flat_map(|it| (tool.commands)(home, it)).collect();
+        match bed.cost_of_release(LISTS, commands) {
+            Ok(cost) => row(&tool.name, &cost),
+            Err(message) => println!("| {} | {message} | | | | | |", tool.name),
         }
     }
     Ok(())

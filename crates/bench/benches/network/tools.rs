@@ -77,19 +77,30 @@ pub fn found(bed: &Bed) -> Vec<Tool> {
         vec![home.program("regctl", &words(&["index", "create", &names.list], &images))]
     });
     add("manifest-tool push", &["manifest-tool", "--version"], ONE_COMMAND, |home, names| {
-        let mut spec = format!("image: {}\nmanifests:\n", names.list);
-        for image in &names.images {
-            writeln!(spec, "  - image: {image}").expect("a string");
-        }
-        let path = home.home().join("spec.yaml");
-        fs::write(&path, spec).expect("a file");
-        let path = path.to_str().expect("a path that is text").to_owned();
+        let path = write_spec(home, &names.list.replace(['/', ':'], "-"), std::slice::from_ref(names));
         vec![home.program("manifest-tool", &["push", "--type", "oci", "from-spec", &path])]
     });
     add("buildx imagetools create", &["buildx", "version"], ONE_COMMAND, |home, names| {
         vec![home.program("buildx", &words(&["imagetools", "create", "-t", &names.list], &names.images))]
     });
     tools
+}
+
+/// All lists in one run of `apply`.
+pub fn apply(home: &Sandbox, names: &[Names]) -> Vec<Command> {
+    vec![home.command(&["apply", &write_spec(home, "release", names)])]
+}
+
+/// Writes lists down in a file of this name; tells its path.
+fn write_spec(home: &Sandbox, name: &str, lists: &[Names]) -> String {
+    let mut spec = String::new();
+    for Names { list, images } in lists {
+        write!(spec, "---\nimage: {list}\nmanifests:\n").expect("a string");
+        images.iter().for_each(|image| writeln!(spec, "  - image: {image}").expect("a string"));
+    }
+    let path = home.home().join(format!("{name}.yaml"));
+    fs::write(&path, spec).expect("a file");
+    path.to_str().expect("a path that is text").to_owned()
 }
 
 /// The last word but for commas of what a tool says about its version that looks

@@ -1,0 +1,110 @@
+//! Manifests that refer to a manifest: signatures, SBOMs, attestations (distribution-spec, "Listing Referrers").
+
+use super::paging::next_page;
+use super::session::ApiRequest;
+use super::{Client, MANIFEST_LIMIT, RegistryError, Scope};
+use crate::digest::Digest;
+use crate::manifest::{Descriptor, Manifest, OCI_INDEX, parse};
+use crate::reference::Reference;
+use crate::transport::{Method, TransportFault};
+
+/// The most referrers that one manifest may have.
+const MAX_REFERRERS: usize = 5_000;
+/// What cosign appends to the tag of a manifest's digest: signatures, attestations, SBOMs.
+pub const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
+
+/// What refers to a manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Referrers {
+    /// The referrers.
+    pub manifests: Vec<Descriptor>,
+    /// The tag of the list they are in, if the registry has no referrers API.
+    pub fallback_tag: Option<String>,
+}
+
+/// The tag that stands for a digest: `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"; cosign's tags begin
+/// with it).
+#[must_use]
+pub fn digest_tag(digest: &Digest) -> String {
+    let (algorithm, encoded) = digest.as_str().split_once(':').unwrap_or_default();
+    format!("{algorithm}-{}", &encoded[..encoded.len().min(64)])
+}
+
+impl Client {
+    /// What refers to the manifest with this digest in the repository of a reference: by the referrers API, or by the
+    /// fallback tag where the registry does not have the API.
+    pub async fn referrers(&self, repository: &Reference, digest: &Digest) -> Result<Referrers, RegistryError> {
+        let host = self.host(repository);
+        let mut path = format!("/v2/{}/referrers/{digest}", repository.path());
+        let mut manifests = Vec::new();
+        loop {
+            let mut call = ApiRequest::new(Method::GET, path.clone(), MANIFEST_LIMIT, Scope::pull(repository.path()));
+            call.headers.push(("accept", OCI_INDEX.to_owned()));
+            let (url, response) = self.follow(&host, call).await?;
+            if !response.is_success() {
+                // Registries without the API answer 404, some 400, 405 or a web page.
+                return match response.status {
+                    400 | 404 | 405 | 406 | 501 if manifests.is_empty() => {
+                        self.referrers_by_tag(repository, digest).await
+                    }
+                    _ => Err(host.refusal("GET", &url, &response).into()),
+                };
+            }
+            let content_type = response.header("content-type").unwrap_or_default();
+            // The API always answers with an index; web pages come from servers that know nothing of it.
+            let Ok(Manifest::Index(page)) = parse(content_type, &response.body) else {
+                return self.referrers_by_tag(repository, digest).await;
+            };
+            let is_empty = page.manifests.is_empty();
+            manifests.extend(page.manifests);
+            if manifests.len() > MAX_REFERRERS {
+                return Err(RegistryError::broken(&url, TransportFault::TooLarge(MANIFEST_LIMIT)));
+            }
+            match next_page(&host, &url, &response)? {
+                Some(next) if !is_empty && next != path => path = next,
+                _ => return Ok(Referrers { manifests, fallback_tag: None }),
+            }
+        }
+    }
+
+    async fn referrers_by_tag(&self, repository: &Reference, digest: &Digest) -> Result<Referrers, RegistryError> {
+        let tag = digest_tag(digest);
+        let fetched = match self.manifest(&repository.tagged(&tag)).await {
+            Err(RegistryError::NotFound(_)) => return Ok(Referrers::default()),
+            fetched => fetched?,
+        };
+        // Other tools use tags of this form for other things.
+        let Ok(Manifest::Index(index)) = parse(&fetched.content_type, &fetched.bytes) else {
+            return Ok(Referrers::default());
+        };
+        Ok(Referrers { manifests: index.manifests, fallback_tag: Some(tag) })
+    }
+
+    /// The tags among cosign's for this manifest that the repository has, with the digests they mean.
+    pub async fn cosign_tags(
+        &self,
+        repository: &Reference,
+        digest: &Digest,
+    ) -> Result<Vec<(String, Digest)>, RegistryError> {
+        let tags = COSIGN_SUFFIXES.map(|suffix| format!("{}{suffix}", digest_tag(digest)));
+        let found = tags.map(|tag| async {
+            let digest = self.digest(&repository.tagged(&tag)).await?;
+            Ok::<_, RegistryError>(digest.map(|digest| (tag, digest)))
+        });
+        let found = futures_util::future::try_join_all(found).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_digest_has_a_tag_of_legal_length() {
+        let sha256 = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+        assert_eq!(digest_tag(&sha256), format!("sha256-{}", "a".repeat(64)));
+        let sha512 = Digest::parse(&format!("sha512:{}", "b".repeat(128))).unwrap();
+        assert_eq!(digest_tag(&sha512), format!("sha512-{}", "b".repeat(64)));
+    }
+}

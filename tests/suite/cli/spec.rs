@@ -1,0 +1,151 @@
+//! `spec`: the file that describes a list in a registry.
+
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+
+use mfst_testkit::build::Build;
+use mfst_testkit::sample::{DOCKER_LIST, OCI_INDEX, Sample, digest, index};
+use mfst_testkit::sandbox::Ran;
+use mfst_testkit::scene::{Scene, amd64, arm64};
+
+/// Runs a command with this text on standard input.
+fn run_with(scene: &Scene, line: &str, input: &str) -> Ran {
+    use std::io::Write as _;
+    let words = scene.words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command: Command = scene.home.command(&words);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
+    child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("the input");
+    child.wait_with_output().expect("an end").into()
+}
+
+/// Writes a list down, applies what is written, and tells the digests before and after, and the file.
+#[track_caller]
+fn round_trip(scene: &Scene, repo: &str, tag: &str) -> (String, String, String) {
+    let (_, before) = scene.registry.manifest(repo, tag).expect("the list");
+    let text = scene.ok(&format!("spec @{repo}:{tag}"));
+    // Nothing is left of the tag that could be mistaken for the result.
+    scene.registry.put_image(repo, tag, &Sample::oci("linux/386"));
+    let ran = run_with(scene, "apply -", &text);
+    assert_eq!(ran.code, Some(0), "{text}\n{ran:#?}");
+    let (_, after) = scene.registry.manifest(repo, tag).expect("the list");
+    (digest(&before), digest(&after), text)
+}
+
+#[track_caller]
+fn comes_back_equal(scene: &Scene, repo: &str, tag: &str) -> String {
+    let (before, after, text) = round_trip(scene, repo, tag);
+    assert_eq!(after, before, "{text}");
+    assert!(!text.starts_with('#'), "{text}");
+    text
+}
+
+#[test]
+fn lists_that_mfst_or_docker_formatted_come_back_with_their_digest() {
+    let scene = Scene::new();
+    for (name, image) in [
+        ("docker", Sample::docker("linux/amd64")),
+        ("docker-arm", Sample::docker("linux/arm/v7")),
+        ("arm", Sample::oci("linux/arm/v7")),
+        ("windows", Sample::docker("windows/amd64")),
+    ] {
+        scene.registry.put_image("t/app", name, &image);
+    }
+    Build::of(&["linux/amd64", "linux/arm64"]).put(&scene.registry, "t/build", "1");
+    let lists = [
+        "@t/app:amd64 @t/app:arm64",
+        "@t/app:docker",
+        "@t/app:docker @t/app:docker-arm",
+        "@t/app:docker @t/app:arm64",
+        "@t/app:arm @t/app:docker",
+        "--media-type oci @t/app:docker",
+        "--media-type docker @t/app:docker",
+        "@t/build:1 @t/app:arm",
+        "--platform linux/amd64 @t/build:1",
+        "--annotation k=v --annotation linux/arm64:x=y @t/app:amd64 @t/app:arm64",
+        "--annotation strange='${HOME}\"\\#$$: --annotation true=false @t/app:arm64",
+        "--artifact-type application/x --subject @dst/app:subject @t/app:arm64",
+        "@t/app:arm64=linux/arm64/v8 @t/app:arm=linux/arm",
+        "@t/app:windows=windows/amd64:10.0.17763.1817",
+    ];
+    scene.registry.put_image("dst/app", "subject", &amd64());
+    for (number, flags) in lists.iter().enumerate() {
+        scene.ok(&format!("create --push @dst/app:{number} {flags}"));
+        comes_back_equal(&scene, "dst/app", &number.to_string());
+    }
+}
+
+#[test]
+fn the_file_pins_images_and_states_platforms_in_a_word() {
+    let scene = Scene::new();
+    scene.ok("create --push @dst/app:1 --annotation k=v @t/app:amd64 @t/app:arm64=linux/arm64/v8");
+    let name = |image: &Sample| scene.name(&format!("dst/app@{}", image.digest()));
+    let expected = format!(
+        "image: {list}\nannotations:\n  k: v\nmanifests:\n  - image: {amd64}\n    platform: linux/amd64\n  - image: {arm64}\n    \
+         platform: linux/arm64/v8\n",
+        list = scene.name("dst/app:1"),
+        amd64 = name(&amd64()),
+        arm64 = name(&arm64()),
+    );
+    assert_eq!(scene.ok("spec @dst/app:1"), expected);
+}
+
+#[test]
+fn features_of_the_operating_system_are_kept() {
+    let scene = Scene::new();
+    scene.ok("create @dst/app:1 @t/app:amd64");
+    scene.ok("annotate --os windows --os-version 10.0 --os-features a,b @dst/app:1 @t/app:amd64");
+    scene.ok("push @dst/app:1");
+    let text = comes_back_equal(&scene, "dst/app", "1");
+    assert!(text.contains("      os.features:\n        - a\n        - b\n"), "{text}");
+}
+
+/// buildx, podman, crane, regctl and oras each lay their JSON out in another way.
+#[test]
+fn a_list_in_another_formatting_comes_back_with_the_same_entries_and_says_that_its_digest_changes() {
+    let scene = Scene::new();
+    let build = Build::of(&["linux/amd64", "linux/arm64"]);
+    build.put(&scene.registry, "t/build", "pretty");
+    let value: Value = serde_json::from_slice(&build.index()).expect("JSON");
+    scene.registry.put_manifest("t/build", "compact", OCI_INDEX, value.to_string().as_bytes());
+    let annotated = json!({"schemaVersion": 2, "manifests": value["manifests"], "annotations": {"k": "v"}});
+    scene.registry.put_manifest("t/build", "untyped", OCI_INDEX, annotated.to_string().as_bytes());
+    for tag in ["pretty", "compact", "untyped"] {
+        let said = scene.run(&format!("spec @t/build:{tag}")).stderr;
+        let before = scene.pushed("t/build", tag);
+        let (old, new, text) = round_trip(&scene, "t/build", tag);
+        assert_ne!(old, new);
+        assert!(text.starts_with(&format!("# The list has the digest {old}.\n")) && text.contains(&new), "{text}");
+        assert!(said.starts_with("warning: ") && said.contains(&new), "{said}");
+        let after = scene.pushed("t/build", tag);
+        assert_eq!((&after["manifests"], after.get("annotations")), (&before["manifests"], before.get("annotations")));
+    }
+}
+
+#[test]
+fn what_cannot_be_written_down_entry_by_entry_is_named_as_a_whole() {
+    let scene = Scene::new();
+    let bare = json!({"mediaType": amd64().media_type(), "digest": amd64().digest(), "size": amd64().manifest().len()});
+    scene.registry.put_image("t/app", &amd64().digest(), &amd64());
+    scene.registry.put_image("t/app", &arm64().digest(), &arm64());
+    let mut typed = arm64().index_entry();
+    typed["artifactType"] = "application/x".into();
+    let lists = [
+        ("no-platform", OCI_INDEX, vec![bare]),
+        ("artifact", OCI_INDEX, vec![typed]),
+        ("oci-in-docker", DOCKER_LIST, vec![arm64().index_entry()]),
+    ];
+    for (tag, media_type, entries) in lists {
+        scene.registry.put_manifest("t/app", tag, media_type, &index(media_type, &entries));
+        let (before, after, text) = round_trip(&scene, "t/app", tag);
+        assert_eq!(after, before, "{text}");
+        assert!(text.starts_with("# This list cannot be written down entry by entry."), "{text}");
+    }
+}
+
+#[test]
+fn an_image_is_not_a_list() {
+    let scene = Scene::new();
+    let said = scene.refused("spec @t/app:amd64");
+    assert_eq!(said, format!("{} is an image, not a manifest list\n", scene.name("t/app:amd64")));
+}
