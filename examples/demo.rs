@@ -1,27 +1,32 @@
 //! A tour of `mfst` against a real registry: `cargo run --example demo`.
 //!
-//! Four images of different architectures are put into a registry that lives in
-//! this process, and the `mfst` binary joins them under one name.
-//! `--registry HOST:PORT` takes a registry that is already running on loopback
-//! instead, reached over plain HTTP.
+//! Puts four images for different architectures into a registry inside this process, and makes a list of them with
+//! `mfst`. `--registry HOST:PORT` uses a registry that already listens on loopback, over plain HTTP, instead.
+//!
+//! The commands are run by this program itself, started again with `--as-mfst`: cargo builds mfst once, as a library.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a demo is what it prints")]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
 
-use std::process::{Command, ExitCode};
+use mfst_testkit::embedded::Embedded;
+use mfst_testkit::http::{self, Answer};
+use mfst_testkit::sample::{Sample, digest};
+use mfst_testkit::sandbox::{Ran, Sandbox};
 
-use support::embedded::Embedded;
-use support::http::{self, Answer};
-use support::sample::{Sample, digest};
-use support::sandbox::{Ran, Sandbox};
+/// The first argument that makes this program behave as `mfst`.
+const AS_MFST: &str = "--as-mfst";
 
 /// The images that the list is made of: tag and platform.
 const IMAGES: [(&str, &str); 4] =
     [("amd64", "linux/amd64"), ("arm64", "linux/arm64"), ("armv7", "linux/arm/v7"), ("s390x", "linux/s390x")];
 
 fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1).peekable();
+    if args.next_if(|arg| arg == AS_MFST).is_some() {
+        return mfst::run(std::iter::once(OsString::from("mfst")).chain(args));
+    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -33,7 +38,6 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let registry = registry(std::env::args().skip(1))?;
-    build()?;
     if let Some(host) = registry {
         seed(&format!("http://{host}/v2/demo/app"))?;
         println!("# four images are in {host}/demo/app");
@@ -54,19 +58,6 @@ fn registry(mut args: impl Iterator<Item = String>) -> Result<Option<String>, St
         (Some("--registry"), Some(host), None) => Ok(Some(host)),
         _ => Err("usage: cargo run --example demo [-- --registry HOST:PORT]".to_owned()),
     }
-}
-
-/// Makes the binary of the profile that this example was built with; building
-/// an example does not.
-fn build() -> Result<(), String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--bin", "mfst", "--manifest-path"]);
-    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let status = cargo.status().map_err(|error| format!("cargo: {error}"))?;
-    status.success().then_some(()).ok_or_else(|| "mfst could not be built".to_owned())
 }
 
 fn images() -> impl Iterator<Item = (&'static str, Sample)> {
@@ -102,24 +93,30 @@ fn request(method: &str, url: &str, content_type: &str, body: &[u8]) -> Result<A
 }
 
 fn tour(host: &str) -> Result<(), String> {
-    let home = Sandbox::new();
+    let here = home()?;
     let list = format!("{host}/demo/app:1.0");
     let image = |tag: &str| format!("{host}/demo/app:{tag}");
     let mut create = vec!["create".to_owned(), list.clone()];
     create.extend(IMAGES.iter().map(|(tag, _)| image(tag)));
 
     say("A list is made locally from images that are already in the registry.");
-    mfst(&home, &create.iter().map(String::as_str).collect::<Vec<_>>())?;
+    mfst(&here, &create.iter().map(String::as_str).collect::<Vec<_>>())?;
     say("What the images cannot know is added by hand.");
     let arm64 = image("arm64");
-    mfst(&home, &["annotate", "--variant", "v8", &list, &arm64])?;
+    mfst(&here, &["annotate", "--variant", "v8", &list, &arm64])?;
     say("This is what will be pushed.");
-    mfst(&home, &["inspect", &list])?;
-    mfst(&home, &["push", &list])?;
+    mfst(&here, &["inspect", &list])?;
+    mfst(&here, &["push", &list])?;
     say("Elsewhere, without the local list, the same comes from the registry.");
-    mfst(&Sandbox::new(), &["inspect", &list])?;
+    mfst(&home()?, &["inspect", &list])?;
     say("The local list is of no more use.");
-    mfst(&home, &["rm", &list])
+    mfst(&here, &["rm", &list])
+}
+
+/// An empty home directory in which this program runs as `mfst`.
+fn home() -> Result<Sandbox, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(Sandbox::running(&[program.as_os_str(), OsStr::new(AS_MFST)]))
 }
 
 fn say(text: &str) {

@@ -1,14 +1,7 @@
 //! What holds for every input, whoever wrote it. Each function takes any bytes and panics where it does not hold.
 //!
-//! The fuzz targets and `tests/hardening/properties.rs` share this file. What is private in mfst is compiled in by its
-//! path, so that nothing has to be public for the sake of tests; whoever includes this file has mfst's modules in scope at
-//! its root, and a `log` that says nothing.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "each target uses a part of it, and of the modules it is about"
-)]
+//! The fuzz targets and `tests/properties.rs` share this file.
+#![allow(dead_code, unreachable_pub, reason = "each fuzz target uses one of the properties")]
 
 use std::fs;
 use std::path::Path;
@@ -16,22 +9,14 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use mfst::json::{SyntaxError, compact, first_value, indent, marshal};
-use mfst::manifest::{Document, ImageManifest, ManifestList, Platform, parse};
+use mfst::manifest::{IndexFormat, IndexHeader, ListEntry, Manifest, ManifestList, Platform, parse};
+use mfst::output::{Console, is_terminal_control, one_line};
 use mfst::reference::Reference;
+use mfst::registry::challenge::{self as challenge_header, Challenge};
+use mfst::registry::endpoint::Endpoint;
 use mfst::transport::{Url, display_url};
 
-#[path = "../src/registry/challenge.rs"]
-mod challenge_header;
-#[path = "../src/config/mod.rs"]
-mod configuration;
-#[path = "../src/registry/endpoint.rs"]
-mod endpoint;
-#[path = "../src/registry/error.rs"]
-mod error_words;
-#[path = "../src/transport/validity.rs"]
-mod validity;
-
-/// How much longer a text may get by being laid out, at most; see `src/json/layout.rs`.
+/// How much longer a text may get by being laid out, at most; see `src/json/indent.rs`.
 const GROWTH: usize = 16;
 const ROOM: usize = 1024 * 1024;
 
@@ -44,7 +29,7 @@ pub fn reference(data: &[u8]) {
     assert_eq!(Reference::parse(&shown).as_ref(), Ok(&reference), "{shown:?}");
     assert!(shown.is_ascii() && !shown.contains(|c: char| c.is_whitespace() || c.is_control()), "{shown:?}");
     assert!(reference.path().len() <= 255 && !reference.path().contains(".."), "{shown:?}");
-    let endpoint = endpoint::Endpoint::new(reference.domain(), false);
+    let endpoint = Endpoint::new(reference.domain(), false);
     let Some(origin) = endpoint.origin("https") else { return };
     assert_eq!((origin.path(), origin.query(), origin.fragment()), ("/", None, None), "{shown:?}");
     assert_eq!((origin.username(), origin.password()), ("", None), "{shown:?}");
@@ -54,12 +39,12 @@ pub fn reference(data: &[u8]) {
 pub fn entry(data: &[u8]) {
     let fallback = Reference::parse("h.io/fallback:1").expect("a reference");
     for fallback in [None, Some(&fallback)] {
-        let Ok(entry) = ImageManifest::from_json(data, fallback) else { continue };
+        let Ok(entry) = ListEntry::from_json(data, fallback) else { continue };
         let written = entry.to_json();
-        let again = ImageManifest::from_json(&written, fallback).expect("an entry that mfst has written");
+        let again = ListEntry::from_json(&written, fallback).expect("an entry that mfst has written");
         assert_eq!(String::from_utf8_lossy(&again.to_json()), String::from_utf8_lossy(&written));
-        let _ = (entry.check_oldest_form().is_ok(), entry.payload().is_ok(), entry.bytes());
-        let list = ManifestList::build([&entry.descriptor]);
+        let _ = (entry.check_legacy_format().is_ok(), entry.payload().is_ok(), entry.bytes());
+        let list = ManifestList::build(IndexFormat::Auto, &IndexHeader::default(), [&entry.descriptor]);
         serde_json::from_slice::<serde_json::Value>(&list.bytes).expect("a list that is JSON");
     }
 }
@@ -75,10 +60,10 @@ pub fn config(data: &[u8]) {
     let directory = DIRECTORY.path().join(format!("{:?}", std::thread::current().id()));
     fs::create_dir_all(&directory).expect("a directory");
     fs::write(directory.join("config.json"), data).expect("a file");
-    let log = crate::log::Log::default();
-    let logins = configuration::Config::load(Path::new(&directory), log).logins(Duration::ZERO, log);
+    let console = Console::default();
+    let keychain = mfst::config::Config::load(Path::new(&directory), &console).keychain(Duration::ZERO, &console);
     for name in NAMES.iter() {
-        assert_eq!(logins.places(name), logins.places(name));
+        assert_eq!(keychain.sources(name), keychain.sources(name));
     }
 }
 
@@ -94,14 +79,14 @@ pub fn manifest(data: &[u8]) {
     let Some((kind, bytes)) = data.split_first() else { return };
     let _ = Platform::from_config(bytes);
     match parse(TYPES[usize::from(*kind) % TYPES.len()], bytes) {
-        Ok(Document::Image(image)) => assert_eq!(image.blobs().count(), 1 + image.layers.len()),
-        Ok(Document::Index(index)) => {
-            let list = ManifestList::build(&index.manifests);
+        Ok(Manifest::Image(image)) => assert_eq!(image.blobs().count(), 1 + image.layers.len()),
+        Ok(Manifest::Index(index)) => {
+            let list = ManifestList::build(IndexFormat::Auto, &index.header, &index.manifests);
             let read: serde_json::Value = serde_json::from_slice(&list.bytes).expect("a list that is JSON");
             assert_eq!(read["manifests"].as_array().map(Vec::len), Some(index.manifests.len()));
             // What mfst has built, it understands.
             assert!(
-                matches!(parse(list.media_type, &list.bytes), Ok(Document::Index(same)) if same.manifests.len() == index.manifests.len())
+                matches!(parse(list.media_type, &list.bytes), Ok(Manifest::Index(same)) if same.manifests.len() == index.manifests.len())
             );
         }
         Err(error) => drop(error.to_string()),
@@ -112,9 +97,7 @@ pub fn manifest(data: &[u8]) {
 pub fn challenge(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let headers = || text.split('\n');
-    if let Some(challenge_header::Challenge::Bearer { realm, service, scope, error }) =
-        challenge_header::choose(headers())
-    {
+    if let Some(Challenge::Bearer { realm, service, scope, error }) = challenge_header::choose(headers()) {
         assert!(realm.len() + service.len() + scope.len() + error.len() <= 4 * text.len());
         assert!([realm, service, scope, error].iter().all(|part| part.chars().all(|c| text.contains(c))));
     }
@@ -122,10 +105,9 @@ pub fn challenge(data: &[u8]) {
 
 /// An error body of any form is told in a few words without orders for a terminal.
 pub fn error_body(data: &[u8]) {
-    let _ = error_words::says_expired(data);
-    let line = error_words::one_line(&String::from_utf8_lossy(data));
+    let line = one_line(&String::from_utf8_lossy(data), 500);
     assert!(line.chars().count() <= 500, "{line:?}");
-    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(!line.contains(is_terminal_control), "{line:?}");
 }
 
 /// Wherever a Location leads, it can be shown, and nothing secret is shown of it.
@@ -137,8 +119,8 @@ pub fn location(data: &[u8]) {
     let again = Url::parse(&shown).expect("a URL");
     assert_eq!((again.query(), again.username(), again.password()), (None, "", None), "{shown}");
     assert!(!shown.contains(|c: char| c.is_control()), "{shown:?}");
-    let endpoint = endpoint::Endpoint::new("registry.test", false);
-    let _ = endpoint.trust_for(&target);
+    let endpoint = Endpoint::new("registry.test", false);
+    let _ = endpoint.verification_for(&target);
 }
 
 /// JSON is laid out, packed and cut as JSON, and nothing else is; no text gets out of hand by it.
@@ -161,9 +143,4 @@ pub fn json_look(data: &[u8]) {
     assert!(text.starts_with(first_value(text)));
     let written = marshal(&text);
     assert_eq!(serde_json::from_slice::<String>(&written).expect("a string"), text);
-}
-
-/// A certificate's dates are read from its bytes or not at all.
-pub fn certificate(data: &[u8]) {
-    let _ = validity::validity(data);
 }

@@ -1,30 +1,28 @@
-//! What every command works with: the configuration, the store, the terminal, and a registry client on demand.
+//! What every command works with: the configuration, the store, the console, and a registry client on demand.
 
 use crate::config::{self, Config};
-use crate::log::Log;
-use crate::progress::{Progress, undisturbed};
-use crate::registry::{Registry, Settings};
+use crate::output::{Console, Progress};
+use crate::registry::{Client, Settings};
 use crate::store::Store;
-use crate::transport::Patience;
+use crate::transport::RetryPolicy;
 use anyhow::Context as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-/// How registries are to be dealt with, as the command line says.
+/// Network settings from the command line.
 #[derive(Debug, Clone, Copy)]
 pub struct Network {
-    /// How much to put up with.
-    pub patience: Patience,
-    /// How many requests a registry gets at a time, at most.
+    /// Retry limits.
+    pub retry_policy: RetryPolicy,
+    /// The most requests that one registry gets at a time.
     pub jobs: usize,
 }
 
-/// Made once, from what the command line says.
+/// Made once per run.
 pub struct App {
     /// The local manifest lists.
     pub store: Store,
-    /// Warnings and `--debug` lines.
-    pub log: Log,
+    /// stdout and stderr.
+    pub console: Console,
     config: Config,
     network: Network,
 }
@@ -32,48 +30,45 @@ pub struct App {
 impl App {
     /// Finds the configuration directory and reads `config.json`.
     pub fn new(config_directory: Option<PathBuf>, network: Network, debug: bool) -> anyhow::Result<Self> {
-        let log = Log { debug };
+        let console = Console::new(debug);
         let directory = config::directory(config_directory)?;
-        log.debug(format_args!("configuration directory {}", directory.display()));
-        Ok(Self { store: Store::new(&directory), log, config: Config::load(&directory, log), network })
+        console.debug(format_args!("configuration directory {}", directory.display()));
+        let config = Config::load(&directory, &console);
+        Ok(Self { store: Store::new(&directory), console, config, network })
     }
 
-    /// A client for registries.
+    /// A client for registries; `insecure` allows unverified TLS and plain HTTP.
     #[must_use]
-    pub fn registry(&self, insecure: bool) -> Registry {
+    pub fn client(&self, insecure: bool) -> Client {
         let settings = Settings {
-            logins: self.config.logins(self.network.patience.limit, self.log),
+            keychain: self.config.keychain(self.network.retry_policy.limit, &self.console),
             certificates: self.config.certificate_directories(),
             insecure,
-            patience: self.network.patience,
+            retry_policy: self.network.retry_policy,
             jobs: self.network.jobs,
         };
-        Registry::new(settings, self.log)
+        Client::new(settings, &self.console)
     }
 
-    /// Runs network work to its end. Commands that need none never start a runtime.
-    pub fn wait_for<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    /// Runs network work to its end. Commands that never call this never start a runtime.
+    pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        Ok(runtime.context("cannot start the network runtime")?.block_on(work))
+        runtime.context("cannot start the network runtime")?.block_on(work)
     }
 
-    /// What is under way is shown unless the user wants to hear nothing, or everything.
+    /// Progress unless `quiet` or `--debug` was given.
     #[must_use]
-    pub fn progress(&self, is_quiet: bool) -> Progress {
-        Progress::new(!is_quiet && !self.log.debug)
+    pub fn progress(&self, quiet: bool) -> Progress {
+        self.console.progress(quiet)
     }
 
-    /// Writes to stdout.
+    /// Prints to stdout.
     pub fn print(&self, text: impl AsRef<[u8]>) -> anyhow::Result<()> {
-        print(text)
+        print(&self.console, text)
     }
 }
 
-/// Writes to stdout; what registries sent need not be UTF-8. A reader that has gone away has seen what it wanted.
-pub fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match undisturbed(|| out.write_all(text.as_ref()).and_then(|()| out.flush())) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
-        _ => Ok(()),
-    }
+/// Prints to stdout.
+pub fn print(console: &Console, text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    console.print(text).context("cannot write to stdout")
 }

@@ -54,21 +54,21 @@ impl Digest {
     /// Whether the bytes have this digest, computed with its own algorithm.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        let mut check = self.check();
-        check.update(bytes);
-        check.matches()
+        let mut verifier = self.verifier();
+        verifier.update(bytes);
+        verifier.matches()
     }
 
-    /// A check of bytes that come in pieces.
+    /// Verifies bytes that arrive in chunks.
     #[must_use]
-    pub fn check(&self) -> Check {
+    pub fn verifier(&self) -> Verifier {
         let (algorithm, encoded) = self.0.split_once(':').unwrap_or_default();
         let hash: Box<dyn sha2::digest::DynDigest + Send> = match algorithm {
             "sha384" => Box::new(Sha384::new()),
             "sha512" => Box::new(Sha512::new()),
             _ => Box::new(Sha256::new()),
         };
-        Check { hash, encoded: encoded.to_owned() }
+        Verifier { hash, encoded: encoded.to_owned() }
     }
 
     /// The whole text, `sha256:…`.
@@ -78,14 +78,14 @@ impl Digest {
     }
 }
 
-/// Whether bytes have a digest, as far as they have come.
-pub struct Check {
+/// Computes a digest over chunks of bytes and compares it.
+pub struct Verifier {
     hash: Box<dyn sha2::digest::DynDigest + Send>,
     encoded: String,
 }
 
-impl Check {
-    /// Takes the next bytes.
+impl Verifier {
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
     }
@@ -97,7 +97,7 @@ impl Check {
     }
 }
 
-/// The form that go-digest takes for a digest of an algorithm it does not know.
+/// Whether go-digest takes it for a digest of an unknown algorithm.
 fn is_well_formed(algorithm: &str, encoded: &str) -> bool {
     let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     algorithm.split(['.', '+', '_', '-']).all(part)

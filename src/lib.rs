@@ -1,64 +1,80 @@
 //! mfst, a drop-in replacement for `docker manifest`.
 //!
-//! | module | what lives there | may use |
-//! |---|---|---|
-//! | [`cli`] | the command line: words, flags, usage | `commands` (their options) |
-//! | [`commands`] | one file for each command | everything below, through [`app`] |
-//! | [`app`] | configuration, store, output, a registry client on demand | `config`, `store`, `registry` |
-//! | [`failure`] | tells errors, picks the exit code | error types, `log` |
-//! | [`resolve`] | references to images | `registry`, `manifest`, `progress` |
-//! | [`registry`] | the registry client | `transport`, `config` (logins), `manifest` |
-//! | [`transport`] | HTTP and TLS | `config` (certificate files) |
-//! | [`store`] | local manifest lists | `manifest`, `reference` |
-//! | [`config`] | `config.json`, logins, certificate files | `json`, `reference` |
-//! | [`manifest`] | manifests, descriptors, list bytes | `json`, `digest`, `reference` |
-//! | [`progress`] | what is under way, on a terminal | nothing of ours |
-//! | [`result_file`] | files that a user wants results in | nothing of ours |
-//! | [`reference`], [`digest`], [`json`], [`secret`], [`log`] | the words the others speak in | hardly anything |
+//! The modules from top to bottom. A module may use those below it, and none above it:
 //!
-//! `tests/architecture.rs` holds the modules to this table.
+//! | module | what is in it |
+//! |---|---|
+//! | [`cli`] | the command line: arguments, flags, usage, help |
+//! | [`commands`] | the commands, one file each |
+//! | [`view`] | manifests and drafts as text |
+//! | [`publish`] | sends a list to a registry: the plan, its execution, the metadata file |
+//! | [`resolve`] | fetches what references name: images, and the images in lists |
+//! | [`content`] | reads manifests and configs from registries and layouts |
+//! | [`app`] | what all commands work with: configuration, store, console, registry client |
+//! | [`warning`] | likely mistakes that are errors only with `--strict` |
+//! | [`error`] | prints errors with their hints and picks the exit code |
+//! | [`store`] | the local manifest lists |
+//! | [`layout`] | OCI layouts: directories of blobs |
+//! | [`registry`] | the registry client |
+//! | [`transport`] | HTTP, TLS, proxies, retries |
+//! | [`config`] | `config.json` and certificate directories |
+//! | [`auth`] | stored logins and credential helpers |
+//! | [`draft`] | a manifest list that is being put together |
+//! | [`location`] | where content is: registry or layout |
+//! | [`manifest`] | manifests, indexes, descriptors, platforms |
+//! | [`reference`] | names of images |
+//! | [`digest`] | content digests |
+//! | [`json`] | JSON as Go's `encoding/json` reads and writes it |
+//! | [`output`] | stdout and stderr, progress bars, result files |
+//! | [`file`] | reads regular files, within a limit |
+//! | [`secret`] | passwords and tokens |
+//!
+//! `tests/suite/architecture.rs` holds the modules to this table.
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod content;
 pub mod digest;
-pub mod failure;
+pub mod draft;
+pub mod error;
+pub mod file;
 pub mod json;
-pub mod log;
+pub mod layout;
+pub mod location;
 pub mod manifest;
-pub mod progress;
+pub mod output;
+pub mod publish;
 pub mod reference;
 pub mod registry;
 pub mod resolve;
-pub mod result_file;
 pub mod secret;
 pub mod store;
 pub mod transport;
+pub mod view;
+pub mod warning;
 
 use cli::Parsed;
+use output::Console;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Runs the program with these words, the first of which is its name.
+/// Runs the program with these arguments, the first of which is its name.
 #[must_use]
-pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match execute(words) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error),
-    }
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    execute(arguments).unwrap_or_else(|error| error::report(&error))
 }
 
-fn execute(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
-    match cli::parse(words)? {
+fn execute(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    match cli::parse(arguments)? {
         Parsed::Run(invocation) => {
             let app = app::App::new(invocation.config, invocation.network, invocation.debug)?;
-            invocation.command.run(&app)
+            return invocation.command.run(&app);
         }
-        Parsed::Text(text) => app::print(&text),
-        Parsed::NoCommand(usage) => {
-            log::Log::default().as_docker(usage);
-            Ok(())
-        }
+        Parsed::Text(text) => app::print(&Console::default(), text)?,
+        Parsed::NoCommand(usage) => Console::default().usage(&usage),
     }
+    Ok(ExitCode::SUCCESS)
 }

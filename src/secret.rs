@@ -1,20 +1,20 @@
-//! Text that must not be shown.
+//! Passwords and tokens.
 
 use std::fmt;
 
-/// A password or a token. It has no `Display`, and its `Debug` shows nothing, so that it cannot end up in a
-/// message or a log by accident.
+/// A password or a token. It has no `Display`, and its `Debug` hides the text, so that none gets into a message or a log
+/// by accident.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text.
+    /// Wraps the text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The text, for the place that sends it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,46 +1,98 @@
-//! The command line: docker's arguments and flags, taken as docker takes them.
+//! The command line: docker's arguments and flags, read as docker reads them.
 //!
-//! What clap makes of the words stays in this module; the commands are given what the words mean.
+//! Each command has a file: its arguments, and how they become a [`Command`]. clap is not used outside this module.
 
-mod arguments;
-mod flags;
+mod annotate;
+mod args;
+mod create;
+mod help;
+mod inspect;
+mod ls;
+mod parse;
+mod push;
+mod remove;
+mod rm;
 mod usage;
-mod verb;
-mod words;
-
-pub use usage::UsageError;
+mod values;
+mod version;
 
 use crate::app::Network;
 use crate::commands::Command;
+use crate::error::UsageError;
+use clap::Subcommand;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What was asked for.
+/// A command and the global flags.
 #[derive(Debug)]
 pub struct Invocation {
     /// `--config`, if given.
     pub config: Option<PathBuf>,
-    /// Whether to say what is being done.
+    /// Whether to print debug lines.
     pub debug: bool,
-    /// How to deal with registries.
+    /// Network settings.
     pub network: Network,
-    /// What to do.
+    /// The command.
     pub command: Command,
 }
 
-/// What the words on the command line amount to.
+/// What a command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
-    /// Something to do.
+    /// A command to run.
     Run(Box<Invocation>),
-    /// A text that was asked for, for stdout.
+    /// A text for stdout: help or the version.
     Text(String),
-    /// No command at all: the usage, for stderr, which is no error.
+    /// No command: the help, for stderr. This is not an error.
     NoCommand(String),
 }
 
-/// Reads the command line; the first word is the program's name.
-pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageError> {
-    let words: Vec<OsString> = words.into_iter().collect();
-    arguments::parse(&words)
+/// Reads the command line; the first argument is the name of the program.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageError> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    parse::parse(&arguments)
 }
+
+/// The commands that run, and those about the program itself.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+enum CliCommand {
+    #[command(flatten)]
+    Run(CommandArgs),
+    Help(help::HelpArgs),
+    Version(version::VersionArgs),
+}
+
+/// The commands that run. `defer`: clap sets up only the arguments of the command that is used.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+enum CommandArgs {
+    Annotate(annotate::AnnotateArgs),
+    Create(create::CreateArgs),
+    Inspect(inspect::InspectArgs),
+    Ls(ls::LsArgs),
+    Push(push::PushCommandArgs),
+    Remove(remove::RemoveArgs),
+    Rm(rm::RmArgs),
+}
+
+impl CommandArgs {
+    fn into_command(self) -> Result<Command, UsageError> {
+        match self {
+            Self::Annotate(args) => args.into_command(),
+            Self::Create(args) => args.into_command(),
+            Self::Inspect(args) => args.into_command(),
+            Self::Ls(args) => args.into_command(),
+            Self::Push(args) => args.into_command(),
+            Self::Remove(args) => args.into_command(),
+            Self::Rm(args) => args.into_command(),
+        }
+    }
+}
+
+/// The commands as `mfst --help` lists them, under headings.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
+    ("Local manifest lists", &["ls", "remove"]),
+    ("Other commands", &["help", "version"]),
+];

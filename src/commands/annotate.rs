@@ -1,4 +1,4 @@
-//! `mfst annotate`: changes what a local manifest list says about an image.
+//! `mfst annotate`: changes the platform and annotations of an image in a local manifest list.
 
 use crate::app::App;
 use crate::manifest::{Descriptor, Platform, canonical_arch, is_known};
@@ -7,14 +7,14 @@ use crate::store::StoreError;
 use anyhow::Context as _;
 use thiserror::Error;
 
-/// What `annotate` was asked for. Empty texts mean "unchanged".
+/// The arguments and flags of `annotate`. Empty strings leave a field unchanged.
 #[derive(Debug, Default)]
 pub struct Options {
     /// The list, as typed.
     pub list: String,
     /// The image, as typed.
     pub image: String,
-    /// The architecture, in OCI's or another usual name.
+    /// The architecture, by OCI's or another common name.
     pub arch: String,
     /// The operating system.
     pub os: String,
@@ -30,14 +30,14 @@ pub struct Options {
     pub clear: Vec<Field>,
 }
 
-/// What can be cleared. An image cannot do without operating system and architecture.
+/// A field that can be cleared. Operating system and architecture are required.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
     /// The variant of the architecture.
     Variant,
     /// The version of the operating system.
     OsVersion,
-    /// What the operating system must have.
+    /// Required features of the operating system.
     OsFeatures,
     /// All annotations.
     Annotations,

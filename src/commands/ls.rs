@@ -2,27 +2,33 @@
 
 use crate::app::App;
 use crate::json::{indent, marshal};
-use crate::log::is_order;
-use crate::manifest::ImageManifest;
+use crate::manifest::ListEntry;
+use crate::output::is_terminal_control;
 use crate::store::ListSummary;
 use serde::Serialize;
-use std::time::{Duration, SystemTime};
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What `ls` was asked for.
+/// The widest cell of the table, in characters.
+const MAX_CELL: usize = 500;
+/// The end of the year 9999, in seconds since 1970: RFC 3339 has no later times.
+const END_OF_RFC3339: u64 = 253_402_300_800;
+
+/// The arguments of `ls`.
 #[derive(Debug)]
 pub struct Options {
     /// Whether to print names only.
     pub quiet: bool,
-    /// How to print.
+    /// How to print the lists.
     pub format: Format,
 }
 
 /// How lists are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// A table for people.
     Table,
-    /// For programs.
+    /// A JSON array for programs.
     Json,
 }
 
@@ -31,7 +37,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let lists = app.store.lists()?;
     for list in &lists {
         if let Err(error) = &list.images {
-            app.log.warn(format_args!("{}: {error}", list.name));
+            app.console.warn(format_args!("{}: {error}", list.name));
         }
     }
     match (options.quiet, options.format) {
@@ -44,17 +50,17 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// A list as programs see it.
+/// A list in JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     name: &'a str,
     name_is_guessed: bool,
-    /// None where the list cannot be read.
+    /// `null` if the list cannot be read.
     entries: Option<usize>,
     platforms: Vec<String>,
-    /// RFC 3339.
-    modified: String,
+    /// The time of the last change in RFC 3339; `null` before 1970 and after 9999.
+    modified: Option<String>,
 }
 
 impl<'a> Line<'a> {
@@ -64,24 +70,24 @@ impl<'a> Line<'a> {
             name_is_guessed: list.name_is_guessed,
             entries: list.images.as_ref().ok().map(Vec::len),
             platforms: platforms(list),
-            modified: humantime::format_rfc3339_seconds(list.modified).to_string(),
+            modified: rfc3339(list.modified),
         }
     }
 }
 
-/// Where the images run, each platform once; attestations run nowhere.
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    (seconds < END_OF_RFC3339).then(|| humantime::format_rfc3339_seconds(time).to_string())
+}
+
+/// The platforms of the images, each once and without those of attestations.
 fn platforms(list: &ListSummary) -> Vec<String> {
     let images = list.images.as_deref().unwrap_or_default();
-    let is_image = |image: &&ImageManifest| !image.descriptor.is_attestation();
-    let mut platforms = Vec::new();
-    let stated = images.iter().filter(is_image).filter_map(|image| image.descriptor.platform.as_ref());
-    for platform in stated.filter(|platform| platform.is_stated()) {
-        let platform = platform.to_string();
-        if !platforms.contains(&platform) {
-            platforms.push(platform);
-        }
-    }
-    platforms
+    let is_image = |image: &&ListEntry| !image.descriptor.is_attestation();
+    let platforms = images.iter().filter(is_image).filter_map(|image| image.descriptor.platform.as_ref());
+    let platforms = platforms.filter(|platform| platform.is_specified()).map(ToString::to_string);
+    let mut seen = HashSet::new();
+    platforms.filter(|platform| seen.insert(platform.clone())).collect()
 }
 
 fn table(lists: &[ListSummary], now: SystemTime) -> String {
@@ -99,16 +105,22 @@ fn row(list: &ListSummary, now: SystemTime) -> [String; 4] {
     let mark = if list.name_is_guessed { " ?" } else { "" };
     let entries = list.images.as_ref().map_or_else(|_| "broken".to_owned(), |images| images.len().to_string());
     let age = now.duration_since(list.modified).unwrap_or_default();
-    [shown(&format!("{}{mark}", list.name)), entries, shown(&platforms(list).join(",")), rough(age)]
+    [cell(&format!("{}{mark}", list.name)), entries, cell(&platforms(list).join(",")), rounded(age)]
 }
 
-/// A text without what would break the table or a terminal would obey: a registry may call a platform anything.
-fn shown(text: &str) -> String {
-    text.replace(is_order, " ")
+/// The text without characters that would break the table, cut if it is overlong: a registry may name a platform in any
+/// way.
+fn cell(text: &str) -> String {
+    let clean = |c: char| if is_terminal_control(c) { ' ' } else { c };
+    let mut cell: String = text.chars().take(MAX_CELL).map(clean).collect();
+    if text.chars().nth(MAX_CELL).is_some() {
+        cell.push('…');
+    }
+    cell
 }
 
-/// A time in its largest unit.
-fn rough(age: Duration) -> String {
+/// The age in its largest unit.
+fn rounded(age: Duration) -> String {
     let seconds = age.as_secs();
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
     let (length, unit) = units.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "second"));
@@ -121,10 +133,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_are_told_in_their_largest_unit() {
-        let told = |seconds| rough(Duration::from_secs(seconds));
-        assert_eq!([told(0), told(1), told(119)], ["0 seconds ago", "1 second ago", "1 minute ago"]);
-        assert_eq!([told(7200), told(200_000)], ["2 hours ago", "2 days ago"]);
+    fn ages_are_shown_in_their_largest_unit() {
+        let shown = |seconds| rounded(Duration::from_secs(seconds));
+        assert_eq!([shown(0), shown(1), shown(119)], ["0 seconds ago", "1 second ago", "1 minute ago"]);
+        assert_eq!([shown(7200), shown(200_000)], ["2 hours ago", "2 days ago"]);
+    }
+
+    #[test]
+    fn times_that_rfc3339_cannot_express_are_left_out() {
+        let after = |seconds| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(after(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(after(END_OF_RFC3339 - 1).as_deref(), Some("9999-12-31T23:59:59Z"));
+        assert_eq!([after(END_OF_RFC3339), rfc3339(UNIX_EPOCH - Duration::from_secs(1))], [None, None]);
     }
 
     #[test]

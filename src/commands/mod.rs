@@ -2,7 +2,6 @@
 
 pub mod annotate;
 pub mod create;
-mod doubt;
 pub mod inspect;
 pub mod ls;
 pub mod push;
@@ -10,8 +9,9 @@ pub mod remove;
 pub mod rm;
 
 use crate::app::App;
+use std::process::ExitCode;
 
-/// A command and what was asked of it.
+/// A command with its options.
 #[derive(Debug)]
 pub enum Command {
     /// `mfst annotate`
@@ -30,22 +30,23 @@ pub enum Command {
     Rm(rm::Options),
 }
 
-/// A text of these lines.
+/// The lines, each with a line break.
 fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 impl Command {
-    /// Carries the command out.
-    pub fn run(&self, app: &App) -> anyhow::Result<()> {
+    /// Runs the command and picks its exit code; an error has one of its own.
+    pub fn run(&self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Annotate(options) => annotate::run(app, options),
-            Self::Create(options) => create::run(app, options),
-            Self::Inspect(options) => inspect::run(app, options),
-            Self::Ls(options) => ls::run(app, options),
-            Self::Push(options) => push::run(app, options),
-            Self::Remove(options) => remove::run(app, options),
-            Self::Rm(options) => rm::run(app, options),
+            Self::Annotate(options) => annotate::run(app, options)?,
+            Self::Create(options) => create::run(app, options)?,
+            Self::Inspect(options) => inspect::run(app, options)?,
+            Self::Ls(options) => ls::run(app, options)?,
+            Self::Push(options) => push::run(app, options)?,
+            Self::Remove(options) => remove::run(app, options)?,
+            Self::Rm(options) => rm::run(app, options)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

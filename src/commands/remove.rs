@@ -1,15 +1,16 @@
-//! `mfst remove`: takes images out of a local manifest list.
+//! `mfst remove`: removes images from a local manifest list.
 
 use super::lines;
 use crate::app::App;
 use crate::digest::Digest;
-use crate::manifest::{ImageManifest, PlatformSelector};
+use crate::draft::ListChange;
+use crate::manifest::{ListEntry, PlatformSelector};
 use crate::reference::Reference;
-use crate::store::{Amendment, StoreError};
+use crate::store::StoreError;
 use std::collections::HashSet;
 use thiserror::Error;
 
-/// What `remove` was asked for.
+/// The arguments of `remove`.
 #[derive(Debug)]
 pub struct Options {
     /// The list, as typed.
@@ -29,13 +30,15 @@ enum RemoveError {
     Store(#[from] StoreError),
 }
 
-/// Removes all of the entries or, if one of them cannot be told, none. Attestations go with their image.
+/// Removes all of the entries or, if one of them is unknown or ambiguous, none. Attestations are removed with their
+/// image.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)?;
     // Looked up before anything is locked, so that a mistyped name leaves no trace.
-    app.store.list(&list)?;
+    app.store.load(&list)?;
     let mut removed = Vec::new();
-    app.store.amend(&list, |current| {
+    app.store.amend(&list, |draft| {
+        let current = draft.entries.as_slice();
         if current.is_empty() {
             return Err(StoreError::NotFound(list.clone()).into());
         }
@@ -45,39 +48,35 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         removed.extend(orphans(current, &removed));
         removed.sort();
         removed.dedup();
-        Ok::<_, RemoveError>(Amendment { images: Vec::new(), gone: removed.clone() })
+        Ok::<_, RemoveError>(ListChange { remove: removed.clone(), ..ListChange::default() })
     })?;
     app.print(lines(removed.iter().map(ToString::to_string)))
 }
 
-/// The attestations of images that are removed, unless the same image is there under another name.
-fn orphans(current: &[ImageManifest], removed: &[Reference]) -> Vec<Reference> {
-    let goes = |image: &&ImageManifest| removed.contains(&image.reference);
-    let digests = |images: &mut dyn Iterator<Item = &ImageManifest>| -> HashSet<String> {
+/// The attestations of removed images, unless the list still has the same image under another name.
+fn orphans(current: &[ListEntry], removed: &[Reference]) -> Vec<Reference> {
+    let goes = |image: &&ListEntry| removed.contains(&image.reference);
+    let digests = |images: &mut dyn Iterator<Item = &ListEntry>| -> HashSet<String> {
         images.map(|image| image.descriptor.digest.clone()).collect()
     };
     let gone = digests(&mut current.iter().filter(goes));
     let left = digests(&mut current.iter().filter(|image| !goes(image)));
-    let is_orphan = |image: &&ImageManifest| {
-        image.descriptor.subject().is_some_and(|subject| gone.contains(subject) && !left.contains(subject))
+    let is_orphan = |image: &&ListEntry| {
+        image.descriptor.attested_digest().is_some_and(|subject| gone.contains(subject) && !left.contains(subject))
     };
     current.iter().filter(is_orphan).map(|image| image.reference.clone()).collect()
 }
 
-/// The one image that an entry means, or all that came from the list it names: by name, else digest, else platform.
-fn find<'a>(
-    current: &'a [ImageManifest],
-    entry: &str,
-    list: &Reference,
-) -> Result<Vec<&'a ImageManifest>, RemoveError> {
+/// The image that an argument names, by reference, else digest, else platform; or all images of a source list.
+fn find<'a>(current: &'a [ListEntry], entry: &str, list: &Reference) -> Result<Vec<&'a ListEntry>, RemoveError> {
     let (name, digest) = (Reference::parse(entry).ok(), Digest::parse(entry).ok());
     let platform = PlatformSelector::parse(entry).ok();
-    let choose = |is_meant: &dyn Fn(&ImageManifest) -> bool| -> Vec<&'a ImageManifest> {
+    let choose = |is_meant: &dyn Fn(&ListEntry) -> bool| -> Vec<&'a ListEntry> {
         current.iter().filter(|image| is_meant(image)).collect()
     };
     let source = choose(&|image| {
         let origins = image.origin.iter();
-        name.as_ref().is_some_and(|name| origins.into_iter().any(|origin| origin.is_of(std::slice::from_ref(name))))
+        name.as_ref().is_some_and(|name| origins.into_iter().any(|origin| origin.is_any_of(std::slice::from_ref(name))))
     });
     let named = choose(&|image| name.as_ref() == Some(&image.reference));
     if named.is_empty() && !source.is_empty() {
@@ -95,7 +94,7 @@ fn find<'a>(
             Err(RemoveError::Ambiguous { entry: entry.to_owned(), candidates })
         }
         None => {
-            let name = |image: &ImageManifest| match &image.descriptor.platform {
+            let name = |image: &ListEntry| match &image.descriptor.platform {
                 Some(platform) => format!("{} ({platform})", image.reference),
                 None => image.reference.to_string(),
             };
@@ -110,12 +109,12 @@ mod tests {
     use super::*;
     use crate::manifest::{Descriptor, Platform};
 
-    fn image(name: &str, digest: char, architecture: &str, variant: &str) -> ImageManifest {
+    fn image(name: &str, digest: char, architecture: &str, variant: &str) -> ListEntry {
         let (architecture, variant) = (architecture.into(), variant.into());
         let platform = Platform { os: "linux".into(), architecture, variant, ..Platform::default() };
         let digest = format!("sha256:{}", digest.to_string().repeat(64));
         let descriptor = Descriptor { digest, platform: Some(platform), ..Descriptor::default() };
-        ImageManifest::without_payload(Reference::parse(name).unwrap(), descriptor)
+        ListEntry::without_payload(Reference::parse(name).unwrap(), descriptor)
     }
 
     #[test]

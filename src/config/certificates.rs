@@ -1,7 +1,8 @@
 //! Certificates for single registries: `certs.d/HOST[:PORT]/` (docker's documentation, "Verify repository client with
 //! certificates"), and what the user trusts by name.
 
-use crate::log::Log;
+use crate::file::{self, ReadError};
+use crate::output::Console;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -36,22 +37,26 @@ impl CertificateDirectories {
 
     /// The certificates for a `host[:port]`, from the first directory there is for it. A directory that cannot be read
     /// counts as none. The error is in docker's words.
-    pub fn load(&self, host: &str, log: Log) -> Result<HostCertificates, String> {
+    pub fn load(&self, host: &str, console: &Console) -> Result<HostCertificates, String> {
         for directory in self.directories.iter().map(|directory| directory.join(host)) {
             match list(&directory) {
-                Ok(names) => return read(&directory, &names, log),
+                Ok(names) => return read(&directory, &names, console),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => log.debug(format_args!("passing over {}: {error}", directory.display())),
+                Err(error) => console.debug(format_args!("passing over {}: {error}", directory.display())),
             }
         }
         Ok(HostCertificates::default())
     }
 }
 
-/// The certificates in `SSL_CERT_FILE`, as PEM: those the user trusts by name.
-#[must_use]
-pub fn named_by_user() -> Vec<u8> {
-    env::var_os("SSL_CERT_FILE").and_then(|path| fs::read(path).ok()).unwrap_or_default()
+/// The certificates in `SSL_CERT_FILE`, as PEM: those the user trusts by name. The error says that it must not be read.
+pub fn named_by_user() -> Result<Vec<u8>, String> {
+    let path = env::var_os("SSL_CERT_FILE").map(PathBuf::from).unwrap_or_default();
+    match file::read(&path) {
+        Ok(pem) => Ok(pem),
+        Err(ReadError::Io(_)) => Ok(Vec::new()),
+        Err(error) => Err(format!("SSL_CERT_FILE={}: {error}", path.display())),
+    }
 }
 
 fn list(directory: &Path) -> io::Result<Vec<String>> {
@@ -61,14 +66,16 @@ fn list(directory: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn read(directory: &Path, names: &[String], log: Log) -> Result<HostCertificates, String> {
+fn read(directory: &Path, names: &[String], console: &Console) -> Result<HostCertificates, String> {
     let mut found = HostCertificates::default();
-    // A file that cannot be read is passed over like a directory that cannot.
+    // A file that cannot be read is skipped like a directory that cannot.
     let file = |name: &str| {
         let path = directory.join(name);
-        let read =
-            fs::read(&path).inspect_err(|error| log.debug(format_args!("passing over {}: {error}", path.display())));
-        read.inspect(|_| log.debug(format_args!("using {}", path.display()))).ok()
+        let read = file::read(&path).inspect_err(|error| match error {
+            ReadError::Io(_) => console.debug(format_args!("skipping {}: {error}", path.display())),
+            _ => console.warn(format_args!("skipping {}: {error}", path.display())),
+        });
+        read.inspect(|_| console.debug(format_args!("using {}", path.display()))).ok()
     };
     for name in names {
         if name.strip_suffix(".crt").is_some() {
@@ -104,7 +111,7 @@ mod tests {
         for (name, content) in files {
             fs::write(directory.join(name), content).unwrap();
         }
-        CertificateDirectories { directories: vec![root.path().to_owned()] }.load("h.io:5000", Log::default())
+        CertificateDirectories { directories: vec![root.path().to_owned()] }.load("h.io:5000", &Console::default())
     }
 
     #[test]
@@ -141,6 +148,6 @@ mod tests {
     #[test]
     fn no_directory_means_nothing_special() {
         let none = CertificateDirectories { directories: vec!["/nonexistent".into()] };
-        assert_eq!(none.load("h.io", Log::default()), Ok(HostCertificates::default()));
+        assert_eq!(none.load("h.io", &Console::default()), Ok(HostCertificates::default()));
     }
 }

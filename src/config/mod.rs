@@ -1,28 +1,25 @@
 //! The configuration directory and its `config.json`, shared with docker (docker/cli `cli/config`).
 
-mod auths;
 mod certificates;
-mod helper;
-mod logins;
 
-pub use auths::{Credentials, Login};
 pub use certificates::{CertificateDirectories, HostCertificates, named_by_user};
-pub use logins::{Found, Logins, Places};
 
+use crate::auth::{AuthFile, AuthsError, Keychain};
+use crate::file::{self, ReadError, reason};
 use crate::json::{self, Object};
-use crate::log::Log;
-use logins::File;
+use crate::output::Console;
+use std::env;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs, io};
 use thiserror::Error;
 
 /// The environment variable that moves the configuration directory.
 const DIRECTORY_VARIABLE: &str = "DOCKER_CONFIG";
 
-/// There is nowhere to keep anything.
+/// There is no configuration directory.
 #[derive(Debug, Error)]
-#[error("cannot tell where the configuration is: there is no home directory; set HOME or {DIRECTORY_VARIABLE}")]
+#[error("cannot find the configuration directory: there is no home directory; set HOME or {DIRECTORY_VARIABLE}")]
 pub struct NoHome;
 
 /// The configuration directory: `--config`, else `DOCKER_CONFIG`, else `~/.docker`.
@@ -31,15 +28,15 @@ pub fn directory(flag: Option<PathBuf>) -> Result<PathBuf, NoHome> {
     flag.or_else(variable).or_else(|| Some(dirs::home_dir()?.join(".docker"))).ok_or(NoHome)
 }
 
-/// What `config.json` says.
+/// The content of `config.json`.
 #[derive(Debug, Default)]
 pub struct Config {
-    docker: File,
+    docker: AuthFile,
     directory: PathBuf,
 }
 
-/// The fields of `config.json` that docker expects to be of a certain type. docker drops the whole file when one
-/// is not, and says so.
+/// The fields of `config.json` that have a type in docker. Where one is of another type, docker warns and ignores the
+/// whole file.
 const STRINGS: [&str; 16] = [
     "configFormat",
     "credsStore",
@@ -62,18 +59,18 @@ const STRING_LISTS: [&str; 2] = ["cliPluginsExtraDirs", "pruneFilters"];
 const STRING_MAPS: [&str; 4] = ["HttpHeaders", "credHelpers", "aliases", "features"];
 
 impl Config {
-    /// Reads `config.json`. A missing file is an empty one; a broken one is warned about in docker's words, and the
-    /// program goes on without it.
+    /// Reads `config.json`. A missing file counts as an empty one. One that cannot be used is ignored, with a warning in
+    /// docker's words.
     #[must_use]
-    pub fn load(directory: &Path, log: Log) -> Self {
-        Self { docker: Self::read(&directory.join("config.json"), log), directory: directory.to_owned() }
+    pub fn load(directory: &Path, console: &Console) -> Self {
+        Self { docker: Self::read(&directory.join("config.json"), console), directory: directory.to_owned() }
     }
 
-    /// The stored logins, and programs that store them, which may take this long. Other files than `config.json` are
-    /// read now.
+    /// The stored logins and the credential helpers, which may take as long as `limit`. Reads the auth files of the
+    /// containers tools.
     #[must_use]
-    pub fn logins(&self, limit: Duration, log: Log) -> Logins {
-        Logins::new(self.docker.clone(), limit, log)
+    pub fn keychain(&self, limit: Duration, console: &Console) -> Keychain {
+        Keychain::new(self.docker.clone(), limit, console)
     }
 
     /// Where certificates for registries are.
@@ -82,39 +79,36 @@ impl Config {
         CertificateDirectories::new(&self.directory)
     }
 
-    fn read(path: &Path, log: Log) -> File {
-        match fs::read(path) {
-            Ok(bytes) => Self::parse(path, &bytes).unwrap_or_else(|error| {
+    fn read(path: &Path, console: &Console) -> AuthFile {
+        let shown = path.display();
+        let warning = match file::read(path) {
+            Ok(bytes) => match Self::parse(path, &bytes) {
+                Ok(file) => return file,
                 // docker reads a stream here, which ends in other words than a text.
-                let error = error.to_string().replace("unexpected end of JSON input", "unexpected EOF");
-                log.as_docker(format_args!("WARNING: Error parsing config file ({}): {error}", path.display()));
-                File::default()
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::default(),
-            Err(error) => {
-                let shown = path.display();
-                let reason = error.to_string().to_lowercase();
-                let reason = reason.split(" (os error").next().unwrap_or_default();
-                log.as_docker(match error.kind() {
-                    io::ErrorKind::IsADirectory => {
-                        format!("WARNING: Error parsing config file ({shown}): read {shown}: {reason}")
-                    }
-                    _ => format!("WARNING: Error loading config file: open {shown}: {reason}"),
-                });
-                File::default()
+                Err(error) => {
+                    let error = error.to_string().replace("unexpected end of JSON input", "unexpected EOF");
+                    format!("Error parsing config file ({shown}): {error}")
+                }
+            },
+            Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound => return AuthFile::default(),
+            Err(ReadError::Io(error)) if error.kind() == ErrorKind::IsADirectory => {
+                format!("Error parsing config file ({shown}): read {shown}: {}", reason(&error))
             }
-        }
+            Err(error) => format!("Error loading config file: open {shown}: {error}"),
+        };
+        console.plain(format_args!("WARNING: {warning}"));
+        AuthFile::default()
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<File, auths::AuthsError> {
+    fn parse(path: &Path, bytes: &[u8]) -> Result<AuthFile, AuthsError> {
         if bytes.trim_ascii().is_empty() {
-            return Ok(File::default());
+            return Ok(AuthFile::default());
         }
         let text = String::from_utf8_lossy(bytes);
-        // docker reads the first value and does not look at what follows.
+        // docker ignores whatever follows the first value.
         let object = Object::parse(json::first_value(&text), "configfile.ConfigFile")?;
         Self::check_types(&object)?;
-        File::read(path, &object)
+        AuthFile::read(path, &object)
     }
 
     fn check_types(object: &Object) -> Result<(), json::Error> {

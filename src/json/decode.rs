@@ -1,27 +1,29 @@
-//! Reads the fields a program wants from JSON it did not write, as forgivingly as Go's `json.Unmarshal`.
+//! Decodes JSON as leniently as Go's `json.Unmarshal`.
 
 use super::Error;
 use super::scan::Scanner;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many objects an array may hold. A descriptor with a digest takes more than a hundred bytes, so a manifest of four
-/// MiB has room for no more than 40,000; empty ones would take three bytes there, and hundreds once they are read.
-const MOST_OBJECTS: usize = 50_000;
+/// The most elements of an array of objects. A descriptor with a digest takes more than a hundred bytes, so a manifest of
+/// 4 MiB has room for fewer than 40,000; empty ones would take three bytes there, and hundreds once they are parsed.
+const MAX_OBJECTS: usize = 50_000;
+/// The most fields of an object, strings of an array, and entries of a map.
+const MAX_FIELDS: usize = 10_000;
 
-/// A value that does not fit its field, worded as Go words it.
+/// A value of a wrong type, in Go's words.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("json: cannot unmarshal {found} into Go {} of type {wanted}", place(.field))]
 pub struct TypeError {
-    /// What kind of value it is.
+    /// The type of the value.
     pub found: String,
     /// `Struct.field`, or empty for the whole text.
     pub field: String,
-    /// The Go type that was wanted.
+    /// The Go type of the field.
     pub wanted: String,
 }
 
@@ -34,18 +36,18 @@ fn check(json: &[u8]) -> Result<(), Error> {
     let (mut scanner, mut rest) = (Scanner::new(), json);
     while let Some((&byte, after)) = rest.split_first() {
         scanner.step(byte)?;
-        rest = &after[scanner.letters(after)..];
+        rest = &after[scanner.plain_run_len(after)..];
     }
     Ok(scanner.finish()?)
 }
 
-/// A JSON object whose fields are looked up the way Go does: without regard to case, and where a field stands there
-/// several times, the last one counts, objects are merged, and `null` takes back only lists and maps.
+/// A JSON object whose fields are looked up as in Go: ignoring case; of several values for a field the last counts,
+/// objects are merged, and `null` resets only lists and maps.
 #[derive(Debug, Clone, Default)]
 pub struct Object<'a> {
-    /// What Go calls the type, for error messages.
+    /// The name of the Go type, for error messages.
     name: &'static str,
-    /// Where the object stands in the text, each key with a dot behind it, for error messages.
+    /// The path to the object, each key followed by a dot, for error messages.
     path: String,
     fields: Vec<(String, &'a RawValue)>,
 }
@@ -55,10 +57,14 @@ impl<'a> Object<'a> {
     pub fn parse(json: &'a str, name: &'static str) -> Result<Self, Error> {
         check(json.as_bytes())?;
         let wrong = || TypeError { found: kind(json).to_owned(), field: String::new(), wanted: name.to_owned() };
-        Ok(Self { name, path: String::new(), fields: fields(json).ok_or_else(wrong)? })
+        match fields(json) {
+            Ok(fields) => Ok(Self { name, path: String::new(), fields }),
+            Err(Malformed::OtherKind) => Err(wrong().into()),
+            Err(Malformed::TooMany(most)) => Err(Error::TooMany { field: name.to_owned(), most }),
+        }
     }
 
-    /// The bytes of a field as they stand in the text; none for an absent field and for `null`.
+    /// The JSON of a field; none for an absent field and for `null`.
     #[must_use]
     pub fn raw(&self, key: &str) -> Option<&'a str> {
         self.values(key).last().filter(|json| !is_null(json))
@@ -83,7 +89,7 @@ impl<'a> Object<'a> {
         let mut number = 0;
         for json in self.values(key).filter(|json| !is_null(json)) {
             number = json.trim_ascii().parse().map_err(|_| match kind(json) {
-                // Go shows the number if it is one, but too large or broken.
+                // Go quotes a number that is too large or not an integer.
                 "number" => self.wrong(key, format!("number {}", json.trim_ascii()), "int64"),
                 other => self.wrong(key, other.to_owned(), "int64"),
             })?;
@@ -95,8 +101,15 @@ impl<'a> Object<'a> {
     pub fn strings(&self, key: &str) -> Result<Vec<String>, Error> {
         let mut strings = Vec::new();
         for json in self.values(key) {
-            let items: Option<Vec<Option<String>>> = self.typed(key, json, "[]string")?;
-            strings = items.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
+            strings.clear();
+            if is_null(json) {
+                continue;
+            }
+            let malformed = |error| self.malformed(key, json, "[]string", &error);
+            for item in elements(json, MAX_FIELDS).map_err(malformed)? {
+                let text: Option<String> = self.typed_in(key, json, item, "[]string")?;
+                strings.push(text.unwrap_or_default());
+            }
         }
         Ok(strings)
     }
@@ -105,9 +118,14 @@ impl<'a> Object<'a> {
     pub fn string_map(&self, key: &str) -> Result<BTreeMap<String, String>, Error> {
         let mut strings = BTreeMap::new();
         for json in self.values(key) {
-            match self.typed::<Option<BTreeMap<String, Option<String>>>>(key, json, "map[string]string")? {
-                Some(map) => strings.extend(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default()))),
-                None => strings.clear(),
+            if is_null(json) {
+                strings.clear();
+                continue;
+            }
+            let malformed = |error| self.malformed(key, json, "map[string]string", &error);
+            for (name, value) in fields(json).map_err(malformed)? {
+                let text: Option<String> = self.typed_in(key, json, value.get(), "map[string]string")?;
+                strings.insert(name, text.unwrap_or_default());
             }
         }
         Ok(strings)
@@ -127,29 +145,33 @@ impl<'a> Object<'a> {
         }
         let mut object = Object { name, path: format!("{}{key}.", self.path), fields: Vec::new() };
         for json in values {
-            object.fields.extend(fields(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), name))?);
+            object.fields.extend(fields(json).map_err(|error| self.malformed(key, json, name, &error))?);
         }
         Ok(Some(object))
     }
 
-    /// An array field whose elements are objects; empty if absent.
-    pub fn objects(&self, key: &str, name: &'static str) -> Result<Vec<Object<'a>>, Error> {
-        let read = |json: &'a str| {
-            let fields = fields(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), name))?;
-            Ok(Object { name, path: format!("{}{key}.", self.path), fields })
-        };
+    /// An array field whose elements are objects, each read by `read`; empty if absent.
+    pub fn objects<T>(
+        &self,
+        key: &str,
+        name: &'static str,
+        read: impl Fn(&Object<'a>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let Some(json) = self.raw(key) else { return Ok(Vec::new()) };
-        let elements = elements(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), &format!("[]{name}")))?;
-        if elements.len() > MOST_OBJECTS {
-            return Err(Error::TooMany { field: self.field(key), most: MOST_OBJECTS });
-        }
-        elements.into_iter().map(read).collect()
+        let malformed = |error| self.malformed(key, json, &format!("[]{name}"), &error);
+        let elements = elements(json, MAX_OBJECTS).map_err(malformed)?;
+        let path = format!("{}{key}.", self.path);
+        let object = |json: &'a str| {
+            let fields = fields(json).map_err(|error| self.malformed(key, json, name, &error))?;
+            read(&Object { name, path: path.clone(), fields })
+        };
+        elements.into_iter().map(object).collect()
     }
 
-    /// The elements of an array field, each as it stands; none if absent.
+    /// The JSON of each element of an array field; none if absent.
     pub fn array(&self, key: &str) -> Result<Option<Vec<&'a str>>, Error> {
         let Some(json) = self.raw(key) else { return Ok(None) };
-        elements(json).ok_or_else(|| self.wrong(key, kind(json).to_owned(), "array")).map(Some)
+        elements(json, MAX_FIELDS).map(Some).map_err(|error| self.malformed(key, json, "array", &error))
     }
 
     /// Every value that the text has for a field.
@@ -158,7 +180,25 @@ impl<'a> Object<'a> {
     }
 
     fn typed<T: serde::de::DeserializeOwned>(&self, key: &str, json: &str, wanted: &str) -> Result<T, Error> {
-        serde_json::from_str(json).map_err(|_| self.wrong(key, kind(json).to_owned(), wanted))
+        self.typed_in(key, json, json, wanted)
+    }
+
+    /// Reads a part of a value; an error is about the whole value.
+    fn typed_in<T: serde::de::DeserializeOwned>(
+        &self,
+        key: &str,
+        whole: &str,
+        part: &str,
+        wanted: &str,
+    ) -> Result<T, Error> {
+        serde_json::from_str(part).map_err(|_| self.wrong(key, kind(whole).to_owned(), wanted))
+    }
+
+    fn malformed(&self, key: &str, json: &str, wanted: &str, error: &Malformed) -> Error {
+        match error {
+            Malformed::OtherKind => self.wrong(key, kind(json).to_owned(), wanted),
+            Malformed::TooMany(most) => Error::TooMany { field: self.field(key), most: *most },
+        }
     }
 
     fn wrong(&self, key: &str, found: String, wanted: &str) -> Error {
@@ -170,8 +210,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Whether Go takes a key for the name of a field: upper and lower case are the same, and so are the two letters outside
-/// ASCII whose other case is inside.
+/// Whether a key names a field as in Go: case is ignored, also of the two letters outside ASCII whose other case is in
+/// ASCII.
 fn is_same_key(key: &str, name: &str) -> bool {
     let fold = |letter: char| match letter {
         '\u{17f}' => 's',
@@ -181,12 +221,21 @@ fn is_same_key(key: &str, name: &str) -> bool {
     key == name || key.chars().map(fold).eq(name.chars().map(fold))
 }
 
-/// The fields of an object, none of `null`; nothing if the text is something else.
-fn fields(json: &str) -> Option<Vec<(String, &RawValue)>> {
+/// Why the parts of a value cannot be read.
+enum Malformed {
+    /// It is not an object or not an array.
+    OtherKind,
+    /// It has more parts than this.
+    TooMany(usize),
+}
+
+/// The fields of an object, none of `null`.
+fn fields(json: &str) -> Result<Vec<(String, &RawValue)>, Malformed> {
     if is_null(json) {
-        return Some(Vec::new());
+        return Ok(Vec::new());
     }
-    serde_json::Deserializer::from_str(json).deserialize_map(FieldsInOrder).ok()
+    let fields = serde_json::Deserializer::from_str(json).deserialize_map(FieldsInOrder);
+    fields.map_err(|_| Malformed::OtherKind)?.ok_or(Malformed::TooMany(MAX_FIELDS))
 }
 
 /// The first JSON value of a text; the whole text if it does not begin with one.
@@ -205,10 +254,10 @@ pub fn string(json: &str) -> Result<String, Error> {
     Ok(serde_json::from_str(json).map_err(wrong)?)
 }
 
-/// The elements of a JSON array, each as it stands; none if the text is something else.
-fn elements(json: &str) -> Option<Vec<&str>> {
-    let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
-    Some(values.into_iter().map(RawValue::get).collect())
+/// The JSON of each element of an array.
+fn elements(json: &str, most: usize) -> Result<Vec<&str>, Malformed> {
+    let elements = serde_json::Deserializer::from_str(json).deserialize_seq(Elements { most });
+    elements.map_err(|_| Malformed::OtherKind)?.ok_or(Malformed::TooMany(most))
 }
 
 fn is_null(json: &str) -> bool {
@@ -225,10 +274,11 @@ fn kind(json: &str) -> &'static str {
     }
 }
 
+/// Reads the fields of an object; none if there are too many.
 struct FieldsInOrder;
 
 impl<'de> Visitor<'de> for FieldsInOrder {
-    type Value = Vec<(String, &'de RawValue)>;
+    type Value = Option<Vec<(String, &'de RawValue)>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -238,9 +288,37 @@ impl<'de> Visitor<'de> for FieldsInOrder {
         let mut fields = Vec::new();
         while let Some(key) = map.next_key()? {
             fields.push((key, map.next_value()?));
+            if fields.len() > MAX_FIELDS {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(None);
+            }
         }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(fields)
+        Ok(Some(fields))
+    }
+}
+
+/// Reads the elements of an array; none if there are too many.
+struct Elements {
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Option<Vec<&'de str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = sequence.next_element::<&RawValue>()? {
+            elements.push(element.get());
+            if elements.len() > self.most {
+                while sequence.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(None);
+            }
+        }
+        Ok(Some(elements))
     }
 }
 
@@ -303,15 +381,21 @@ mod tests {
         let json = r#"{"config":{"size":1e3},"layers":[{"size":true}],"list":{},"strings":["x"]}"#;
         let object = Object::parse(json, "Manifest").unwrap();
         let config = object.object("config", "distribution.Descriptor").unwrap().unwrap();
-        let layers = object.objects("layers", "distribution.Descriptor").unwrap();
+        let layers = object.objects("layers", "distribution.Descriptor", |layer| layer.integer("size")).unwrap_err();
         for (error, expected) in [
             (
                 config.integer("size").unwrap_err(),
                 "number 1e3 into Go struct field Descriptor.config.size of type int64",
             ),
-            (layers[0].integer("size").unwrap_err(), "bool into Go struct field Descriptor.layers.size of type int64"),
-            (object.objects("list", "T").unwrap_err(), "object into Go struct field Manifest.list of type []T"),
-            (object.objects("strings", "T").unwrap_err(), "string into Go struct field Manifest.strings of type T"),
+            (layers, "bool into Go struct field Descriptor.layers.size of type int64"),
+            (
+                object.objects("list", "T", |_| Ok(())).unwrap_err(),
+                "object into Go struct field Manifest.list of type []T",
+            ),
+            (
+                object.objects("strings", "T", |_| Ok(())).unwrap_err(),
+                "string into Go struct field Manifest.strings of type T",
+            ),
         ] {
             assert_eq!(error.to_string(), format!("json: cannot unmarshal {expected}"));
         }
@@ -321,10 +405,27 @@ mod tests {
     fn an_array_has_an_end() {
         let objects = |count: usize| {
             let json = format!(r#"{{"layers":[{}{{}}]}}"#, "{},".repeat(count - 1));
-            Object::parse(&json, "Manifest").unwrap().objects("layers", "T").map(|objects| objects.len())
+            Object::parse(&json, "Manifest").unwrap().objects("layers", "T", |_| Ok(())).map(|objects| objects.len())
         };
-        assert_eq!(objects(MOST_OBJECTS).unwrap(), MOST_OBJECTS);
-        assert_eq!(objects(MOST_OBJECTS + 1).unwrap_err().to_string(), "Manifest.layers has more than 50000 entries");
+        assert_eq!(objects(MAX_OBJECTS).unwrap(), MAX_OBJECTS);
+        assert_eq!(objects(MAX_OBJECTS + 1).unwrap_err().to_string(), "Manifest.layers has more than 50000 entries");
+    }
+
+    #[test]
+    fn objects_maps_and_lists_of_strings_have_an_end() {
+        let parts = |count: usize, part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<Vec<_>>().join(",");
+        let field = |number: usize| format!(r#""k{number}":"v""#);
+        let object = |count: usize| Object::parse(&format!("{{{}}}", parts(count, &field)), "T").map(drop);
+        assert!(object(MAX_FIELDS).is_ok());
+        assert_eq!(object(MAX_FIELDS + 1).unwrap_err().to_string(), "T has more than 10000 entries");
+        let json = format!(
+            r#"{{"list":[{}],"map":{{{}}}}}"#,
+            parts(MAX_FIELDS + 1, &|_| r#""""#.to_owned()),
+            parts(MAX_FIELDS + 1, &field)
+        );
+        let object = Object::parse(&json, "T").unwrap();
+        assert_eq!(object.strings("list").unwrap_err().to_string(), "T.list has more than 10000 entries");
+        assert_eq!(object.string_map("map").unwrap_err().to_string(), "T.map has more than 10000 entries");
     }
 
     #[test]

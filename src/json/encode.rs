@@ -7,18 +7,18 @@ use std::io;
 /// The value as compact JSON with Go's escapes.
 ///
 /// The types written this way hold only strings, numbers, lists and maps with string keys, which cannot fail to
-/// serialise; an error would be a mistake in this program.
+/// serialise; an error would be a bug.
 #[must_use]
 pub fn marshal<T: Serialize>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
-    let written = value.serialize(&mut Serializer::with_formatter(&mut out, GoLook));
+    let written = value.serialize(&mut Serializer::with_formatter(&mut out, GoFormatter));
     debug_assert!(written.is_ok(), "{written:?}");
     out
 }
 
-struct GoLook;
+struct GoFormatter;
 
-impl Formatter for GoLook {
+impl Formatter for GoFormatter {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut plain = 0;
         for (at, found) in fragment.match_indices(['<', '>', '&', '\u{2028}', '\u{2029}']) {

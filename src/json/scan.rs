@@ -1,38 +1,38 @@
-//! Checks JSON syntax a byte at a time and says what each byte is.
+//! Checks JSON syntax byte by byte and classifies each byte.
 
 use thiserror::Error;
 
-/// How deep arrays and objects may nest, as in Go's decoder.
+/// The deepest nesting of arrays and objects, as in Go's decoder.
 const MAX_DEPTH: usize = 10_000;
 
-/// What is wrong with a text that is not JSON, worded as Go words it.
+/// A syntax error, in Go's words.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SyntaxError {
     /// The text ends inside a value.
     #[error("unexpected end of JSON input")]
     UnexpectedEnd,
-    /// A byte stands where it may not stand.
+    /// An unexpected byte.
     #[error("invalid character {} {context}", quoted(*.found))]
     InvalidCharacter {
         /// The byte, shown as the Latin-1 character of that number, as Go does.
         found: u8,
-        /// Where it stands.
+        /// The context, as Go describes it.
         context: &'static str,
     },
     /// A wrong letter in `true`, `false` or `null`.
     #[error("invalid character {} in literal {literal} (expecting {})", quoted(*.found), quoted(*.expected))]
     InvalidLiteral {
-        /// The byte that was there.
+        /// The byte.
         found: u8,
-        /// The byte that should have been there.
+        /// The expected byte.
         expected: u8,
-        /// The literal begun.
+        /// The literal.
         literal: &'static str,
     },
     /// More than ten thousand levels of nesting.
     #[error("exceeded max depth")]
     TooDeep,
-    /// Laid out over several lines, the text would be many times as long.
+    /// Indented, the text would be many times as long.
     #[error("nested so deeply that it would take more than {0} bytes to show")]
     TooLong(usize),
 }
@@ -56,7 +56,7 @@ fn quoted(byte: u8) -> String {
     }
 }
 
-/// What a byte of a JSON text is.
+/// The class of a byte in a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// White space between tokens.
@@ -91,11 +91,11 @@ enum State {
     ExponentDigits,
 }
 
-/// A JSON text read so far.
+/// The state after the bytes scanned so far.
 #[derive(Debug)]
 pub(super) struct Scanner {
     state: State,
-    /// The arrays and objects that are open; true for an object.
+    /// The open arrays (`false`) and objects (`true`).
     open: Vec<bool>,
 }
 
@@ -104,9 +104,9 @@ impl Scanner {
         Self { state: State::Value, open: Vec::new() }
     }
 
-    /// How many of the bytes that come next are letters of a string, which change nothing and need not be taken one by
-    /// one; most of a manifest is of that kind. Taking fewer is no mistake.
-    pub(super) fn letters(&self, next: &[u8]) -> usize {
+    /// The number of bytes that follow inside a string and do not change the state. They need not be passed to `step`,
+    /// but may be; most of a manifest is such bytes.
+    pub(super) fn plain_run_len(&self, next: &[u8]) -> usize {
         match self.state {
             State::Text { .. } => {
                 let is_letter = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
@@ -116,7 +116,7 @@ impl Scanner {
         }
     }
 
-    /// Takes the next byte.
+    /// Scans the next byte.
     pub(super) fn step(&mut self, byte: u8) -> Result<Class, SyntaxError> {
         match self.state {
             State::Text { .. } | State::Escape { .. } | State::Hex { .. } => self.in_string(byte),
@@ -133,9 +133,9 @@ impl Scanner {
         }
     }
 
-    /// Says whether the text may end here.
+    /// Checks that the text may end here.
     pub(super) fn finish(mut self) -> Result<(), SyntaxError> {
-        // A number has no end of its own; a space ends it.
+        // A number ends with the next byte only.
         match self.step(b' ') {
             Ok(Class::Trailing) => Ok(()),
             _ => Err(SyntaxError::UnexpectedEnd),
@@ -278,7 +278,7 @@ mod tests {
             let (mut hasty, mut rest, mut passing) = (Scanner::new(), json, Ok(()));
             while let (Ok(()), Some((&byte, after))) = (&passing, rest.split_first()) {
                 passing = hasty.step(byte).map(drop);
-                rest = &after[hasty.letters(after)..];
+                rest = &after[hasty.plain_run_len(after)..];
             }
             prop_assert_eq!(&one_by_one, &passing);
             if one_by_one.is_ok() {

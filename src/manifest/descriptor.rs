@@ -4,14 +4,15 @@ use crate::json::{Error, Object};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// Says that an entry of a list is about another entry, and which one (`BuildKit`, "Image attestation storage").
+/// Mark an attestation and name the entry that it describes (`BuildKit`, "Image attestation storage").
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 
 /// Points at content: a manifest, a config or a layer.
 ///
-/// The digest is kept as it was written. It comes from files and servers and is validated where it is used.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// The digest is kept as it was written; it is validated where it is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Descriptor {
     /// Media type of the content.
     #[serde(rename = "mediaType")]
@@ -20,14 +21,14 @@ pub struct Descriptor {
     pub digest: String,
     /// Size of the content in bytes.
     pub size: i64,
-    /// Where else the content may be had (foreign layers).
+    /// Where the content can be downloaded (foreign layers).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// Free-form metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// The content itself, embedded.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "base64")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "base64", skip_deserializing)]
     pub data: Vec<u8>,
     /// The platform of the image that the content is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,8 +45,8 @@ impl Descriptor {
         Ok(Self { data, artifact_type, ..Self::read_distribution(object)? })
     }
 
-    /// Reads the fields that docker reads of the descriptors inside a manifest (docker/distribution `Descriptor`). What
-    /// the others hold does not matter, be it wrong.
+    /// Reads a descriptor inside a manifest or an index. Only the fields that docker reads (docker/distribution
+    /// `Descriptor`) must have the right type; `artifactType` is ignored if it is not a string.
     pub fn read_distribution(object: &Object) -> Result<Self, Error> {
         Ok(Self {
             media_type: object.string("mediaType")?,
@@ -54,23 +55,24 @@ impl Descriptor {
             urls: object.strings("urls")?,
             annotations: object.string_map("annotations")?,
             platform: object.object("platform", "v1.Platform")?.as_ref().map(Platform::read).transpose()?,
+            artifact_type: object.string("artifactType").unwrap_or_default(),
             ..Self::default()
         })
     }
 
-    /// Whether it points at an attestation: what `BuildKit` knows about how an image was built.
+    /// Whether it points at an attestation manifest, which `BuildKit` stores beside the image that it describes.
     #[must_use]
     pub fn is_attestation(&self) -> bool {
         self.annotations.contains_key(REFERENCE_TYPE)
     }
 
-    /// The digest of the image that an attestation is about.
+    /// The digest of the image that an attestation describes.
     #[must_use]
-    pub fn subject(&self) -> Option<&str> {
+    pub fn attested_digest(&self) -> Option<&str> {
         self.annotations.get(REFERENCE_DIGEST).filter(|_| self.is_attestation()).map(String::as_str)
     }
 
-    /// Whether it points at a layer that is had from elsewhere and that registries need not hold.
+    /// Whether it points at a foreign layer, which clients download from `urls` and registries need not store.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         let is_marked = self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable.");
@@ -78,8 +80,8 @@ impl Descriptor {
     }
 }
 
-/// Where an image runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The platform that an image runs on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Platform {
     /// The CPU architecture in Go's naming, `amd64`.
@@ -89,7 +91,7 @@ pub struct Platform {
     /// The version of the operating system (windows).
     #[serde(rename = "os.version", skip_serializing_if = "String::is_empty")]
     pub os_version: String,
-    /// What the operating system must have (windows).
+    /// Features that the operating system must have (windows).
     #[serde(rename = "os.features", skip_serializing_if = "Vec::is_empty")]
     pub os_features: Vec<String>,
     /// The variant of the architecture, `v7`.
@@ -109,7 +111,15 @@ impl Platform {
         })
     }
 
-    /// The platform that an image's config states; the config has the same field names at its top level.
+    /// The length of all its text, in bytes.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        let features: usize = self.os_features.iter().map(|feature| feature.len() + 1).sum();
+        let texts = [&self.architecture, &self.os, &self.os_version, &self.variant];
+        features + texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+
+    /// The platform in an image's config, which has the same field names at its top level.
     pub fn from_config(config: &[u8]) -> Result<Self, Error> {
         Self::read(&Object::parse(&String::from_utf8_lossy(config), "v1.Platform")?)
     }

@@ -9,8 +9,8 @@ pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// An OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// What is asked for with every manifest: one header, all four types, no weights. Some registries read only the
-/// first of several headers, some ignore weights, and a missing type makes others answer "not found".
+/// The Accept header of manifest requests: one header, all four types, no weights. Some registries read only the first
+/// of several headers, some ignore weights, and some answer "not found" if a type is missing.
 pub const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.oci.image.manifest.v1+json, \

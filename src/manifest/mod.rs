@@ -1,20 +1,21 @@
 //! Manifests: what registries send, what the store keeps, what is pushed.
 //!
-//! The bytes are the truth. Nothing here is ever re-serialised on its way from one registry path to another; the
-//! parsed forms only say what the bytes mean.
+//! Manifests are passed on as the bytes that were received, never re-serialised; the parsed forms are for reading.
 
 mod descriptor;
-mod document;
-mod image_manifest;
-mod list;
+mod index;
+mod list_entry;
+mod manifest;
 mod media_type;
 mod platform;
+mod raw;
 mod selector;
 
 pub use descriptor::{Descriptor, Platform};
-pub use document::{Document, Image, ImageKind, Index, ManifestError, parse};
-pub use image_manifest::{DigestMismatch, EntryError, ImageManifest, Origin, Payload};
-pub use list::{ListError, ManifestList, entry_digest};
+pub use index::{IndexFormat, ListError, ManifestList, entry_digest, needs_oci};
+pub use list_entry::{DigestMismatch, EntryError, ListEntry, Origin, Payload};
+pub use manifest::{ImageIndex, ImageKind, ImageManifest, IndexHeader, Manifest, ManifestError, parse};
 pub use media_type::{ACCEPT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 pub use platform::{canonical_arch, is_known};
-pub use selector::{NotPlatform, PlatformSelector};
+pub use raw::RawManifest;
+pub use selector::{InvalidPlatform, PlatformSelector};

@@ -1,7 +1,7 @@
-//! Which operating systems and architectures go together.
+//! Valid pairs of operating system and architecture.
 
-/// Every pair that Go knows (`go tool dist list`, Go 1.26), the pairs Go knew once, and those docker's own table
-/// has beyond them; `unknown/unknown` is what attestation manifests carry.
+/// Every pair that Go supports (`go tool dist list`, Go 1.26) or once did, those that only docker's table has, and
+/// `unknown/unknown`, the platform of attestations.
 const KNOWN: &[(&str, &[&str])] = &[
     ("aix", &["ppc64"]),
     ("android", &["386", "amd64", "arm", "arm64"]),
@@ -27,14 +27,14 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("windows", &["386", "amd64", "arm", "arm64"]),
 ];
 
-/// Whether images for this pair can exist.
+/// Whether the pair is valid.
 #[must_use]
 pub fn is_known(os: &str, architecture: &str) -> bool {
     KNOWN.iter().any(|(known, architectures)| *known == os && architectures.contains(&architecture))
 }
 
-/// The name that OCI has for an architecture known under another name, and the variant that the name implies
-/// (uname's and Debian's names; containerd/platforms normalises the same ones).
+/// OCI's name for an architecture, and the variant that the given name implies (names of uname and Debian;
+/// containerd/platforms normalises the same ones).
 #[must_use]
 pub fn canonical_arch(name: &str) -> (&str, Option<&'static str>) {
     match name {

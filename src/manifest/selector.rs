@@ -1,13 +1,13 @@
-//! Platforms as users name them: `linux/arm64`, `linux/arm/v7`.
+//! Platforms as users write them: `linux/arm64`, `linux/arm/v7`.
 
 use super::{Platform, canonical_arch};
 use std::fmt;
 use thiserror::Error;
 
-/// A text that names no platform.
+/// A text that is not a platform.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("\"{0}\" is not a platform; one is OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7")]
-pub struct NotPlatform(String);
+pub struct InvalidPlatform(String);
 
 /// One platform, or all variants of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct PlatformSelector {
 }
 
 impl PlatformSelector {
-    /// Reads `os/arch[/variant]`; other usual names of architectures are translated.
-    pub fn parse(text: &str) -> Result<Self, NotPlatform> {
+    /// Parses `os/arch[/variant]`; common other names of architectures are translated.
+    pub fn parse(text: &str) -> Result<Self, InvalidPlatform> {
         let mut parts = text.split('/');
         let (os, arch, variant) = (parts.next(), parts.next(), parts.next());
         let is_word =
@@ -31,11 +31,17 @@ impl PlatformSelector {
                 let (os, architecture) = (os.to_owned(), architecture.to_owned());
                 Ok(Self { os, architecture, variant: variant.or(implied).map(str::to_owned) })
             }
-            _ => Err(NotPlatform(text.to_owned())),
+            _ => Err(InvalidPlatform(text.to_owned())),
         }
     }
 
-    /// Whether this is the platform, or one of its variants is.
+    /// Whether any variant matches.
+    #[must_use]
+    pub fn is_any_variant(&self) -> bool {
+        self.variant.is_none()
+    }
+
+    /// Whether the platform is the selected one, or a variant of it if none is selected.
     #[must_use]
     pub fn matches(&self, platform: &Platform) -> bool {
         let wanted = |variant| variant_of(&self.architecture, variant);
@@ -48,7 +54,7 @@ impl PlatformSelector {
     }
 }
 
-/// The 64-bit ARM that every image is for is `v8`, whether that is said or not (containerd/platforms, `normalizeArch`).
+/// `arm64` and `arm64/v8` are the same (containerd/platforms, `normalizeArch`).
 fn variant_of<'a>(architecture: &str, variant: &'a str) -> &'a str {
     if architecture == "arm64" && variant == "v8" { "" } else { variant }
 }
@@ -61,26 +67,29 @@ impl fmt::Display for PlatformSelector {
 }
 
 impl Platform {
-    /// Whether it names a place where images run; attestations run on `unknown/unknown`.
+    /// Whether it names an operating system and an architecture, be they `unknown`.
     #[must_use]
-    pub fn is_stated(&self) -> bool {
+    pub fn is_specified(&self) -> bool {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
-    /// What stands in lists for the platform of what runs nowhere.
+    /// `unknown/unknown`, the platform of attestations and artifacts.
     #[must_use]
-    pub fn nowhere() -> Self {
+    pub fn unknown() -> Self {
         Self { architecture: "unknown".to_owned(), os: "unknown".to_owned(), ..Self::default() }
     }
 
-    /// Whether two images for these platforms would be for the same machines.
+    /// Whether images for these platforms run on the same machines.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let key = |platform: &Self| {
-            let variant = variant_of(&platform.architecture, &platform.variant).to_owned();
-            Self { variant, ..platform.clone() }
-        };
-        key(self) == key(other)
+        self.normalized() == other.normalized()
+    }
+
+    /// The platform in a form in which equal platforms are equal values.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let variant = variant_of(&self.architecture, &self.variant).to_owned();
+        Self { variant, ..self.clone() }
     }
 }
 
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn what_names_no_platform_is_refused() {
         for text in ["", "linux", "linux/", "/amd64", "linux/arm/", "linux/arm/v7/x", "li nux/arm", "linux/arm@v7"] {
-            assert_eq!(PlatformSelector::parse(text), Err(NotPlatform(text.to_owned())), "{text}");
+            assert_eq!(PlatformSelector::parse(text), Err(InvalidPlatform(text.to_owned())), "{text}");
         }
     }
 

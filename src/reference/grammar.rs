@@ -1,6 +1,6 @@
 //! The grammar of a full reference: `[domain/]path[:tag][@digest]` (distribution/reference, `ReferenceRegexp`).
 
-/// The parts of a reference that has the right form.
+/// The parts of a well-formed reference.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) domain: &'a str,
@@ -9,7 +9,7 @@ pub(super) struct Parts<'a> {
     pub(super) digest: Option<&'a str>,
 }
 
-/// Takes a reference apart; none if it does not have the form of one.
+/// Splits a reference into its parts; none if it is not well formed.
 pub(super) fn split(text: &str) -> Option<Parts<'_>> {
     let (head, digest) = match text.split_once('@') {
         Some((head, digest)) => (head, Some(digest)),

@@ -1,7 +1,7 @@
-//! References to images, as docker takes and normalises them (distribution/reference, `ParseNormalizedNamed`).
+//! References to images, as docker parses and normalises them (distribution/reference, `ParseNormalizedNamed`).
 //!
-//! The parser is our own: the known libraries refuse or rewrite names that docker takes, and the pattern they are
-//! built on takes tens of milliseconds to compile in every run.
+//! The parser is our own: the known libraries reject or rewrite names that docker accepts, and compile a regular
+//! expression that takes tens of milliseconds in every run.
 
 mod grammar;
 
@@ -9,33 +9,33 @@ use crate::digest::{Digest, DigestError};
 use std::fmt;
 use thiserror::Error;
 
-/// The registry that a name without one belongs to.
+/// The registry of names that state none.
 pub const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_OLD_NAME: &str = "index.docker.io";
 const DOCKER_HUB_OFFICIAL: &str = "library/";
 const DEFAULT_TAG: &str = "latest";
-/// How long a repository path may be, in bytes.
+/// The longest repository path, in bytes.
 const MAX_PATH: usize = 255;
 
 /// Why a text is not a reference, in docker's words.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ReferenceError {
-    /// It does not have the form of a reference.
+    /// It is not well formed.
     #[error("invalid reference format")]
     Format,
     /// The repository has upper-case letters.
     #[error("invalid reference format: repository name ({0}) must be lowercase")]
     UppercaseRepository(String),
-    /// It would be a reference if it were in lower case.
+    /// It would be valid in lower case.
     #[error("repository name must be lowercase")]
     Uppercase,
-    /// It looks like the id of an image.
+    /// It looks like an image ID.
     #[error("invalid repository name ({0}), cannot specify 64-byte hexadecimal strings")]
     Identifier(String),
     /// The repository path is longer than 255 bytes.
     #[error("repository name must not be more than {MAX_PATH} characters")]
     TooLong,
-    /// What follows `@` is not a digest.
+    /// What follows `@` is not a valid digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
     /// A stored reference is not in its full form.
@@ -53,7 +53,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Reads what a user typed; a name with neither tag nor digest gets the tag `latest`.
+    /// Parses what a user typed; a name with neither tag nor digest gets the tag `latest`.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let mut reference = Self::parse_untagged(text)?;
         if reference.tag.is_none() && reference.digest.is_none() {
@@ -62,7 +62,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Reads a reference that a program wrote, which must be in its full form (`ParseNamed`).
+    /// Parses a reference in its full form, as programs write it (`ParseNamed`).
     pub fn parse_canonical(text: &str) -> Result<Self, ReferenceError> {
         let reference = Self::parse_untagged(text)?;
         if reference.to_string() == text { Ok(reference) } else { Err(ReferenceError::NotCanonical) }
@@ -126,17 +126,17 @@ impl Reference {
 
     /// The same reference pinned to a digest; a tag stays.
     #[must_use]
-    pub fn with_digest(&self, digest: Digest) -> Self {
+    pub fn pinned_to(&self, digest: Digest) -> Self {
         Self { digest: Some(digest), ..self.clone() }
     }
 
     /// The same repository, by digest alone.
     #[must_use]
-    pub fn at_digest(&self, digest: Digest) -> Self {
+    pub fn digest_only(&self, digest: Digest) -> Self {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
-    /// What a registry is asked for: the tag where there is one (as docker does), else the digest.
+    /// The reference in a manifest's URL: the tag if there is one, as in docker, else the digest.
     #[must_use]
     pub fn tag_or_digest(&self) -> &str {
         match (&self.tag, &self.digest) {
@@ -145,6 +145,12 @@ impl Reference {
             (None, None) => DEFAULT_TAG,
         }
     }
+}
+
+/// The text as a file name (docker/cli `makeFilesafeName`).
+#[must_use]
+pub fn file_safe(text: &str) -> String {
+    text.replace(':', "-").replace('/', "_")
 }
 
 impl fmt::Display for Reference {

@@ -2,7 +2,7 @@
 
 /// One way in which a registry wants to be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub enum Challenge {
     /// User name and password with every request.
     Basic,
     /// A token from another server.
@@ -19,7 +19,7 @@ pub(super) enum Challenge {
 }
 
 /// Picks the challenge to answer: Bearer before Basic, anything else passed over.
-pub(super) fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Challenge> {
+pub fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Challenge> {
     let challenges: Vec<Challenge> = headers.flat_map(parse).collect();
     let bearer = challenges.iter().find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
     bearer.or(challenges.first()).cloned()

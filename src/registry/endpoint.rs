@@ -1,14 +1,14 @@
 //! Where a registry is, and how it may be talked to.
 
 use crate::reference::DOCKER_HUB;
-use crate::transport::{Trust, Url};
+use crate::transport::{CertVerification, Url};
 
 /// Where Docker Hub's API is (docker/docker `registry.DefaultV2Registry`).
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
 /// How one registry may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
+pub struct Endpoint {
     /// `host[:port]`.
     host: String,
     insecure: bool,
@@ -16,38 +16,40 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// The endpoint of a reference's domain.
-    pub(super) fn new(domain: &str, insecure: bool) -> Self {
+    pub fn new(domain: &str, insecure: bool) -> Self {
         let host = if domain == DOCKER_HUB { DOCKER_HUB_HOST } else { domain };
         Self { host: host.to_owned(), insecure }
     }
 
     /// Whether plain HTTP is tried where HTTPS cannot be had. A registry on this machine needs no flag for that, nor a
     /// valid certificate: what is sent does not leave the machine.
-    pub(super) fn may_be_plain(&self) -> bool {
+    pub fn may_be_plain(&self) -> bool {
         self.insecure || self.is_loopback()
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    /// Whether the registry is on this machine.
+    pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
     /// Which certificates to believe of the registry itself.
-    pub(super) fn trust(&self) -> Trust {
-        if self.may_be_plain() { Trust::Any } else { Trust::System }
+    pub fn verification(&self) -> CertVerification {
+        if self.may_be_plain() { CertVerification::Disabled } else { CertVerification::Enabled }
     }
 
     /// Which certificates to believe where the registry has sent us: being on this machine itself, it cannot vouch
     /// for others.
-    pub(super) fn trust_for(&self, url: &Url) -> Trust {
-        Self::new(url.host_str().unwrap_or_default(), self.insecure).trust()
+    pub fn verification_for(&self, url: &Url) -> CertVerification {
+        Self::new(url.host_str().unwrap_or_default(), self.insecure).verification()
     }
 
     /// The registry's origin under a scheme; none if the host cannot be one.
-    pub(super) fn origin(&self, scheme: &str) -> Option<Url> {
+    pub fn origin(&self, scheme: &str) -> Option<Url> {
         Url::parse(&format!("{scheme}://{}/", self.host)).ok()
     }
 
-    pub(super) fn host(&self) -> &str {
+    /// `host[:port]`.
+    pub fn host(&self) -> &str {
         &self.host
     }
 }
@@ -78,7 +80,7 @@ mod tests {
         }
         for host in ["localhost.example.com", "128.0.0.1", "127.0.0.1.example.com", "[::2]:5000", "example.com:127"] {
             let endpoint = Endpoint::new(host, false);
-            assert!(!endpoint.may_be_plain() && endpoint.trust() == Trust::System, "{host}");
+            assert!(!endpoint.may_be_plain() && endpoint.verification() == CertVerification::Enabled, "{host}");
             assert!(Endpoint::new(host, true).may_be_plain());
         }
     }

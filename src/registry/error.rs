@@ -27,7 +27,7 @@ pub enum RegistryError {
     },
     /// The registry refused.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] ErrorResponse),
     /// No answer came.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -131,7 +131,7 @@ impl RegistryError {
 
 /// An answer that is no success.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ErrorResponse {
     method: String,
     url: String,
     /// The status code.
@@ -144,7 +144,7 @@ pub struct Refusal {
     host: String,
     had_login: bool,
     /// What went wrong when a login was looked for.
-    trouble: Option<String>,
+    lookup_error: Option<String>,
     /// What the caller knows about the reason.
     explanation: Option<String>,
 }
@@ -158,14 +158,14 @@ pub struct Diagnostic {
     pub message: String,
 }
 
-impl Refusal {
+impl ErrorResponse {
     pub(super) fn new(
         method: &str,
         url: &str,
         response: &Response,
         host: &str,
         had_login: bool,
-        trouble: Option<&str>,
+        lookup_error: Option<&str>,
     ) -> Self {
         Self {
             method: method.to_owned(),
@@ -175,7 +175,7 @@ impl Refusal {
             is_web_page: is_web_page(&response.body),
             host: host.to_owned(),
             had_login,
-            trouble: trouble.map(str::to_owned),
+            lookup_error: lookup_error.map(str::to_owned),
             explanation: None,
         }
     }
@@ -196,8 +196,8 @@ impl Refusal {
         if self.explanation.is_some() {
             return self.explanation.clone();
         }
-        if let (401 | 403, false, Some(trouble)) = (self.status, self.had_login, &self.trouble) {
-            return Some(format!("no login was sent: {trouble}"));
+        if let (401 | 403, false, Some(lookup_error)) = (self.status, self.had_login, &self.lookup_error) {
+            return Some(format!("no login was sent: {lookup_error}"));
         }
         match self.status {
             400 | 403 | 409 | 412 if self.says_immutable() => {
@@ -224,9 +224,9 @@ impl Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ErrorResponse {}
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = crate::transport::status_name(self.status);
         write!(f, "{} {}: {} {name}", self.method, self.url, self.status)?;
@@ -286,21 +286,19 @@ fn plain(text: &str) -> Vec<Diagnostic> {
     if message.is_empty() { Vec::new() } else { vec![Diagnostic { code: String::new(), message }] }
 }
 
-/// A registry's text made safe for a terminal: one line, no control characters, not too long.
+/// A registry's text as one short line.
 pub(super) fn one_line(text: &str) -> String {
-    let clean = |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { ' ' } else { c };
-    let text: String = text.chars().take(MESSAGE_LIMIT).map(clean).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    crate::output::one_line(text, MESSAGE_LIMIT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, body: &str) -> Refusal {
+    fn refusal(status: u16, body: &str) -> ErrorResponse {
         let (body, method, url, host) = (body.as_bytes(), "GET".into(), "https://h/v2/".into(), "h".into());
         let (diagnostics, is_web_page) = (diagnostics(body), is_web_page(body));
-        Refusal {
+        ErrorResponse {
             method,
             url,
             status,
@@ -308,7 +306,7 @@ mod tests {
             is_web_page,
             host,
             had_login: false,
-            trouble: None,
+            lookup_error: None,
             explanation: None,
         }
     }

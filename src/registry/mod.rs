@@ -3,27 +3,28 @@
 //! From the outside in: `Registry` knows the operations, `host` the login and the challenges of one registry,
 //! `token` the token servers, `endpoint` where a registry is; [`crate::transport`] below does the talking.
 
-mod challenge;
-mod endpoint;
+pub mod challenge;
+pub mod endpoint;
 mod error;
-mod host;
 mod scope;
+mod session;
 mod token;
 mod upload;
 
-pub use error::{Diagnostic, Refusal, RegistryError};
+pub use error::{Diagnostic, ErrorResponse, RegistryError};
 pub use scope::{Scope, ScopeSet};
 pub use upload::{BlobCopy, Copied};
 
-use crate::config::{CertificateDirectories, Logins, Places};
+use crate::auth::{CredentialSources, Keychain};
+use crate::config::CertificateDirectories;
 use crate::digest::Digest;
-use crate::log::Log;
 use crate::manifest::ACCEPT;
+use crate::output::Console;
 use crate::reference::Reference;
-use crate::transport::{Body, Method, Patience, Request, Response, Transport, TransportFault, Url, display_url};
+use crate::transport::{Body, Method, Request, Response, RetryPolicy, Transport, TransportFault, Url, display_url};
 use bytes::Bytes;
 use endpoint::Endpoint;
-use host::{Call, Host};
+use session::{ApiRequest, Session};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -31,7 +32,7 @@ use tokio::sync::Semaphore;
 /// How large a manifest may be, in bytes. Registries refuse larger ones.
 pub const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 /// How large an image's config may be, in bytes.
-const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
+pub const CONFIG_LIMIT: usize = 8 * 1024 * 1024;
 /// How much of any other answer is read, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// How many blobs are copied at a time: they share the line.
@@ -41,11 +42,11 @@ const REDIRECT_LIMIT: usize = 10;
 
 /// A manifest as a registry sent it.
 #[derive(Debug, Clone)]
-pub struct Fetched {
+pub struct FetchedManifest {
     /// The Content-Type, with any parameters.
     pub content_type: String,
     /// The bytes, untouched.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// The digest of the bytes, computed here.
     pub digest: Digest,
 }
@@ -56,81 +57,81 @@ pub enum Mount {
     /// The target repository has the blob.
     Done,
     /// The registry wants the bytes, or nothing at all.
-    Declined(Box<Declined>),
+    NotMounted(Box<NotMounted>),
 }
 
 /// A mount that a registry has not carried out.
 #[derive(Debug)]
-pub struct Declined {
+pub struct NotMounted {
     /// The upload that the registry has opened instead.
     upload: Option<Url>,
     /// Why not, if the registry did not simply ask for the bytes.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ErrorResponse>,
 }
 
 /// What a client goes by.
 pub struct Settings {
-    /// Stored logins.
-    pub logins: Logins,
+    /// Stored keychain.
+    pub keychain: Keychain,
     /// Certificate files for single registries.
     pub certificates: CertificateDirectories,
     /// Whether unverified TLS is allowed, and plain HTTP where there is no TLS.
     pub insecure: bool,
     /// How much to put up with.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// How many requests a registry gets at a time, at most.
     pub jobs: usize,
 }
 
 /// A registry's domain, and where the login comes from.
-type HostKey = (String, Places);
+type SessionKey = (String, CredentialSources);
 
 /// Registries, each spoken to with the login stored for it.
-pub struct Registry {
+pub struct Client {
     transport: Transport,
-    logins: Arc<Logins>,
-    log: Log,
+    keychain: Arc<Keychain>,
+    console: Console,
     insecure: bool,
     /// How many blobs are on their way at a time.
     copies: Semaphore,
-    hosts: Mutex<HashMap<HostKey, Arc<Host>>>,
-    in_hand: usize,
+    hosts: Mutex<HashMap<SessionKey, Arc<Session>>>,
+    concurrency: usize,
 }
 
-impl Registry {
+impl Client {
     /// A client that has not talked to any registry yet.
     #[must_use]
-    pub fn new(settings: Settings, log: Log) -> Self {
-        let Settings { logins, certificates, insecure, patience, jobs } = settings;
-        let transport = Transport::new(certificates, patience, jobs, log);
+    pub fn new(settings: Settings, console: &Console) -> Self {
+        let Settings { keychain, certificates, insecure, retry_policy, jobs } = settings;
+        let transport = Transport::new(certificates, retry_policy, jobs, console);
         Self {
             transport,
-            logins: Arc::new(logins),
+            keychain: Arc::new(keychain),
             insecure,
-            log,
+            console: console.clone(),
             copies: Semaphore::new(COPIES.min(jobs.max(1))),
             hosts: Mutex::default(),
-            in_hand: jobs.saturating_mul(2).max(1),
+            concurrency: jobs.saturating_mul(2).max(1),
         }
     }
 
     /// How many operations are worth having in hand at a time: some more than are let through, so that the next is
     /// ready.
     #[must_use]
-    pub fn in_hand(&self) -> usize {
-        self.in_hand
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     /// Tells what will be asked for, so that the first token asked for can serve for the whole run: access to each of
     /// these repositories with the login that is stored for it.
-    pub fn foresee<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
-        let mut hosts: HashMap<HostKey, (Arc<Host>, Vec<Scope>)> = HashMap::new();
+    pub fn request_scopes_upfront<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
+        let mut hosts: HashMap<SessionKey, (Arc<Session>, Vec<Scope>)> = HashMap::new();
         for (login, scope) in wanted {
-            let key = (login.domain().to_owned(), self.logins.places(login));
+            let key = (login.domain().to_owned(), self.keychain.sources(login));
             hosts.entry(key).or_insert_with(|| (self.host(login), Vec::new())).1.push(scope);
         }
         for (host, scopes) in hosts.into_values() {
-            host.foresee(scopes);
+            host.request_scopes_upfront(scopes);
         }
     }
 
@@ -141,16 +142,16 @@ impl Registry {
     }
 
     /// Fetches a manifest: by tag where the reference has one, and then it must have the reference's digest.
-    pub async fn manifest(&self, reference: &Reference) -> Result<Fetched, RegistryError> {
+    pub async fn manifest(&self, reference: &Reference) -> Result<FetchedManifest, RegistryError> {
         self.manifest_within(reference, MANIFEST_LIMIT).await
     }
 
     /// The same, and the manifest must not be larger than this, in bytes.
-    pub async fn manifest_within(&self, reference: &Reference, limit: usize) -> Result<Fetched, RegistryError> {
+    pub async fn manifest_within(&self, reference: &Reference, limit: usize) -> Result<FetchedManifest, RegistryError> {
         let host = self.host(reference);
         let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
         // A refusal may be longer than the manifest.
-        let mut call = Call::new(Method::GET, path, limit.max(ANSWER_LIMIT), Scope::pull(reference.path()));
+        let mut call = ApiRequest::new(Method::GET, path, limit.max(ANSWER_LIMIT), Scope::pull(reference.path()));
         call.headers.push(("accept", ACCEPT.to_owned()));
         let (url, response) = self.follow(&host, call).await?;
         if !response.is_success() {
@@ -165,7 +166,7 @@ impl Registry {
         if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
             return Err(RegistryError::ManifestDigest(digest.clone()));
         }
-        Ok(Fetched { content_type, digest: Digest::of(&response.body), bytes: response.body })
+        Ok(FetchedManifest { content_type, digest: Digest::of(&response.body), bytes: response.body.into() })
     }
 
     /// The digest of the manifest behind a tag; none if there is none. The registry is taken at its word where it
@@ -173,7 +174,7 @@ impl Registry {
     pub async fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
         let host = self.host(reference);
         let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
-        let mut call = Call::new(Method::HEAD, path, ANSWER_LIMIT, Scope::pull(reference.path()));
+        let mut call = ApiRequest::new(Method::HEAD, path, ANSWER_LIMIT, Scope::pull(reference.path()));
         call.headers.push(("accept", ACCEPT.to_owned()));
         let (url, response) = self.follow(&host, call).await?;
         let stated = response.header("docker-content-digest").and_then(|digest| Digest::parse(digest).ok());
@@ -192,7 +193,7 @@ impl Registry {
         if is_right { Ok(response.body) } else { Err(RegistryError::ConfigDigest(digest.clone())) }
     }
 
-    /// Fetches a blob, all at once or piece by piece. Whether it has its digest is for the caller to check.
+    /// Fetches a blob, all at once or chunk by chunk. Whether it has its digest is for the caller to check.
     async fn blob(
         &self,
         repository: &Reference,
@@ -202,7 +203,7 @@ impl Registry {
     ) -> Result<(Url, Response), RegistryError> {
         let host = self.host(repository);
         let path = format!("/v2/{}/blobs/{digest}", repository.path());
-        let mut call = Call::new(Method::GET, path, limit, Scope::pull(repository.path()));
+        let mut call = ApiRequest::new(Method::GET, path, limit, Scope::pull(repository.path()));
         call.streams = streams;
         let (url, response) = self.follow(&host, call).await?;
         match response.status {
@@ -212,17 +213,17 @@ impl Registry {
         }
     }
 
-    /// Asks for a blob of another repository of the same registry to be made part of the target's repository.
+    /// Asks for a blob of another repository of the same registry to be attempts part of the target's repository.
     pub async fn mount(&self, target: &Reference, digest: &Digest, from: &str) -> Result<Mount, RegistryError> {
         let host = self.host(target);
         let path = format!("/v2/{}/blobs/uploads/?mount={digest}&from={}", target.path(), from.replace('/', "%2F"));
-        let mut call = Call::new(Method::POST, path, ANSWER_LIMIT, Scope::push(target.path()));
+        let mut call = ApiRequest::new(Method::POST, path, ANSWER_LIMIT, Scope::push(target.path()));
         call.scopes = [Scope::push(target.path()), Scope::pull(from)].into_iter().collect();
         let (url, response) = host.send(&self.transport, &call).await?;
         Ok(match response.status {
             201 => Mount::Done,
-            202 => Mount::Declined(Box::new(Declined { upload: upload::location(&url, &response), refusal: None })),
-            _ => Mount::Declined(Box::new(Declined {
+            202 => Mount::NotMounted(Box::new(NotMounted { upload: upload::location(&url, &response), refusal: None })),
+            _ => Mount::NotMounted(Box::new(NotMounted {
                 upload: None,
                 refusal: Some(host.refusal("POST", &url, &response)),
             })),
@@ -240,7 +241,7 @@ impl Registry {
         let digest = Digest::of(bytes);
         let reference = &stored_as(reference, &digest);
         let path = format!("/v2/{}/manifests/{}", reference.path(), reference.tag_or_digest());
-        let mut call = Call::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
+        let mut call = ApiRequest::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
         call.body = Body::Bytes(bytes.clone());
         let (url, response) = host.send(&self.transport, &call).await?;
@@ -265,7 +266,7 @@ impl Registry {
     }
 
     /// Sends a GET and follows redirects. What authorizes us to the registry is shown to the registry only.
-    async fn follow(&self, host: &Host, mut call: Call) -> Result<(Url, Response), RegistryError> {
+    async fn follow(&self, host: &Session, mut call: ApiRequest) -> Result<(Url, Response), RegistryError> {
         let (mut url, mut response) = host.send(&self.transport, &call).await?;
         let home = url.origin();
         for _ in 0..REDIRECT_LIMIT {
@@ -276,20 +277,20 @@ impl Registry {
             } else {
                 let mut request = Request::new(call.method.clone(), target.clone(), call.limit);
                 request.streams = call.streams;
-                let trust = host.endpoint().trust_for(&target);
-                (target, self.transport.send(request, trust).await?)
+                let verification = host.endpoint().verification_for(&target);
+                (target, self.transport.send(request, verification).await?)
             };
         }
         let reason = "redirected too often";
         Err(RegistryError::Unsafe { url: display_url(&url), target: "another redirect".to_owned(), reason })
     }
 
-    fn host(&self, reference: &Reference) -> Arc<Host> {
-        let key = (reference.domain().to_owned(), self.logins.places(reference));
+    fn host(&self, reference: &Reference) -> Arc<Session> {
+        let key = (reference.domain().to_owned(), self.keychain.sources(reference));
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = hosts.entry(key).or_insert_with_key(|(domain, places)| {
+        let host = hosts.entry(key).or_insert_with_key(|(domain, sources)| {
             let endpoint = Endpoint::new(domain, self.insecure);
-            Arc::new(Host::new(endpoint, Arc::clone(&self.logins), places.clone(), self.log))
+            Arc::new(Session::new(endpoint, Arc::clone(&self.keychain), sources.clone(), &self.console))
         });
         Arc::clone(host)
     }
@@ -297,7 +298,7 @@ impl Registry {
 
 /// The name under which a manifest with this digest is put: its tag, or else its digest.
 fn stored_as(reference: &Reference, digest: &Digest) -> Reference {
-    if reference.tag().is_some() { reference.clone() } else { reference.at_digest(digest.clone()) }
+    if reference.tag().is_some() { reference.clone() } else { reference.digest_only(digest.clone()) }
 }
 
 /// Where a redirect leads, if the answer is one and may be followed.

@@ -87,12 +87,12 @@ impl ScopeSet {
 impl FromIterator<Scope> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
         let mut merged: Vec<Scope> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut sources: HashMap<String, usize> = HashMap::new();
         for scope in scopes {
-            if let Some(&place) = places.get(&scope.repository) {
+            if let Some(&place) = sources.get(&scope.repository) {
                 merged[place].push |= scope.push;
             } else {
-                places.insert(scope.repository.clone(), merged.len());
+                sources.insert(scope.repository.clone(), merged.len());
                 merged.push(scope);
             }
         }

@@ -1,13 +1,13 @@
 //! Bearer tokens: fetched from a realm, kept until they expire (distribution, "Token Authentication Specification"
 //! and "Oauth2 Token Authentication").
 
-use super::error::{Refusal, RegistryError};
+use super::error::{ErrorResponse, RegistryError};
 use super::scope::ScopeSet;
-use crate::config::{Credentials, Login};
+use crate::auth::{Credentials, Login};
 use crate::json::Object;
-use crate::log::Log;
+use crate::output::Console;
 use crate::secret::Secret;
-use crate::transport::{Body, Method, Request, Response, Transport, Trust, Url, display_url, form};
+use crate::transport::{Body, CertVerification, Method, Request, Response, Transport, Url, display_url, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
@@ -24,16 +24,16 @@ const RENEWAL: Duration = Duration::from_secs(5);
 const CLIENT: &str = "mfst";
 
 /// A token server, as a registry's challenge names it, and who asks it.
-pub(super) struct Realm<'a> {
+pub(super) struct TokenServer<'a> {
     pub(super) url: Url,
     pub(super) service: &'a str,
-    pub(super) trust: Trust,
+    pub(super) verification: CertVerification,
     /// The registry, for messages.
     pub(super) host: &'a str,
     pub(super) login: Option<&'a Login>,
     /// What went wrong when the login was looked for.
-    pub(super) trouble: Option<&'a str>,
-    pub(super) log: Log,
+    pub(super) lookup_error: Option<&'a str>,
+    pub(super) console: Console,
 }
 
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Tokens {
     pub(super) async fn get(
         &self,
         transport: &Transport,
-        realm: &Realm<'_>,
+        realm: &TokenServer<'_>,
         scopes: &ScopeSet,
     ) -> Result<Secret, RegistryError> {
         let cell = self.cell(scopes);
@@ -90,7 +90,7 @@ pub(super) fn basic(credentials: &Credentials) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-impl Realm<'_> {
+impl TokenServer<'_> {
     async fn fetch(&self, transport: &Transport, scopes: &ScopeSet) -> Result<Token, RegistryError> {
         let basic = self.login.and_then(|login| login.basic.as_ref());
         let identity = self.login.and_then(|login| login.identity_token.as_ref());
@@ -129,7 +129,7 @@ impl Realm<'_> {
         if self.login.is_some() && matches!(response.status, 401 | 403) && scopes.iter().all(|scope| !scope.push) {
             let anonymous = self.get(transport, scopes, None).await?;
             if anonymous.is_success() {
-                self.log.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
+                self.console.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
                 return self.read(&anonymous);
             }
         }
@@ -156,7 +156,7 @@ impl Realm<'_> {
         drop(query);
         let mut request = Request::new(Method::GET, url, ANSWER_LIMIT);
         request.headers.extend(login.map(|login| ("authorization", basic(login))));
-        Ok(transport.send(request, self.trust).await?)
+        Ok(transport.send(request, self.verification).await?)
     }
 
     async fn post(
@@ -171,13 +171,13 @@ impl Realm<'_> {
         let mut request = Request::new(Method::POST, self.url.clone(), ANSWER_LIMIT);
         request.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
         request.body = Body::Bytes(form(&fields).into());
-        Ok(transport.send(request, self.trust).await?)
+        Ok(transport.send(request, self.verification).await?)
     }
 
-    fn refusal(&self, method: &str, response: &Response, scopes: &ScopeSet) -> Refusal {
+    fn refusal(&self, method: &str, response: &Response, scopes: &ScopeSet) -> ErrorResponse {
         let scopes = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let url = format!("{} for {scopes}", display_url(&self.url));
-        Refusal::new(method, &url, response, self.host, self.login.is_some(), self.trouble)
+        ErrorResponse::new(method, &url, response, self.host, self.login.is_some(), self.lookup_error)
     }
 
     fn read(&self, response: &Response) -> Result<Token, RegistryError> {

@@ -1,150 +1,260 @@
-//! Turns references into images: their manifests and where they run.
+//! Fetches what references name: images, and the images in lists.
 
-mod flatten;
+pub mod amend;
+pub mod find;
+mod limits;
+mod platforms;
 mod selection;
+pub mod stale;
+mod walk;
 
-pub use selection::{NothingLeft, Selection};
+pub use selection::{NoMatchingImage, Selection};
+pub use walk::{Document, Walker};
 
-use crate::digest::Digest;
-use crate::manifest::{Descriptor, Document, Image, ImageManifest, Index, Origin, Platform, parse};
-use crate::progress::Progress;
+use crate::content::Content;
+use crate::draft::{SourceList, Verbatim};
+use crate::location::Location;
+use crate::manifest::{Descriptor, ImageIndex, ImageManifest, ListEntry, Manifest, ManifestError, Origin, Platform};
+use crate::output::Progress;
 use crate::reference::Reference;
-use crate::registry::{Fetched, Registry, RegistryError};
-use anyhow::Context as _;
-use flatten::{Extent, flatten, limit};
+use crate::registry::RegistryError;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use platforms::Platforms;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use thiserror::Error;
-use tokio::sync::OnceCell;
+use walk::{Leaf, is_list};
 
-/// Why a reference is no image.
+/// Why a source cannot be used.
 #[derive(Debug, Error)]
 pub enum ResolveError {
-    /// A list with nothing in it.
+    /// A list without entries.
     #[error("{0} is an empty manifest list")]
-    Empty(Reference),
-    /// A list of lists of lists.
-    #[error("{0} has more than {max} levels of manifest lists in it", max = flatten::MAX_DEPTH)]
-    TooDeep(Reference),
-    /// More than anyone means to put into a list.
-    #[error("{0} has more than {max} entries, or too large ones", max = flatten::MAX_ENTRIES)]
-    TooMany(Reference),
-    /// The manifest names its config in a way that cannot be fetched.
+    Empty(String),
+    /// Lists in lists in lists.
+    #[error("{0} has more than {max} levels of manifest lists in it", max = walk::MAX_DEPTH)]
+    TooDeep(String),
+    /// More than one run reads.
+    #[error("{0} has more than {max} entries, or too large ones", max = limits::MAX_ENTRIES)]
+    TooLarge(String),
+    /// A config with a platform of many kilobytes.
+    #[error("the platform in the image config {0} is too long")]
+    PlatformTooLong(String),
+    /// A manifest whose config has no valid digest.
     #[error("invalid digest format")]
     ConfigDigest,
 }
 
-/// What references have been resolved to.
+/// What sources have been resolved to.
 #[derive(Debug, Default)]
 pub struct Resolved {
-    /// The images, those of lists among them. A list may name one image for several platforms.
-    pub images: Vec<ImageManifest>,
-    /// The platforms of images that were not wanted.
-    pub passed_over: Vec<Platform>,
+    /// The images, those in lists included. An image that a list has twice is here twice.
+    pub entries: Vec<ListEntry>,
+    /// The lists among the sources.
+    pub lists: Vec<SourceList>,
+    /// The platforms of images that the selection leaves out.
+    pub skipped: Vec<Platform>,
+    /// The sources that the registry does not have, of those that may be missing.
+    pub missing: Vec<Location>,
 }
 
-/// Fetches the images that are wanted of these references, several at a time. The result is in the order of the
-/// references, and so is the error: the one of the first reference that cannot be had.
-pub async fn images(
-    registry: &Registry,
-    references: &[Reference],
-    selection: &Selection,
-    progress: Progress,
-) -> anyhow::Result<Resolved> {
-    let step = progress.parts("resolving images:", references.len());
-    let platforms = Platforms::default();
-    let sources = references.iter().map(|reference| source(registry, reference, selection, &platforms));
-    let mut sources = pin!(stream::iter(sources).buffered(registry.in_hand()));
+/// What to resolve.
+pub struct Request<'a> {
+    /// The images and lists, as locations.
+    pub sources: &'a [Location],
+    /// The repository that images in layouts get names of.
+    pub repository: &'a Reference,
+    /// Which images of lists are requested.
+    pub selection: &'a Selection,
+    /// The sources that may be missing.
+    pub may_be_missing: &'a (dyn Fn(&Location) -> bool + 'a),
+}
+
+/// Resolves sources concurrently. The result is in the order of the sources, and the error is that of the first source
+/// that has one.
+pub async fn resolve(content: &Content, request: &Request<'_>, progress: &Progress) -> anyhow::Result<Resolved> {
+    let bar = progress.items("resolving images:", request.sources.len());
+    let resolver = Resolver { walker: Walker::new(content), platforms: Platforms::default(), request };
+    let sources = request.sources.iter().map(|source| resolver.source(source));
+    let mut sources = pin!(stream::iter(sources).buffered(content.concurrency()));
     let mut all = Resolved::default();
-    while let Some(source) = sources.try_next().await? {
-        step.advance(1);
-        all.images.extend(source.images);
-        all.passed_over.extend(source.passed_over);
+    while let Some(one) = sources.try_next().await? {
+        bar.advance(1);
+        all.entries.extend(one.entries);
+        all.lists.extend(one.lists);
+        all.skipped.extend(one.skipped);
+        all.missing.extend(one.missing);
     }
     Ok(all)
 }
 
-async fn source(
-    registry: &Registry,
-    reference: &Reference,
-    selection: &Selection,
-    platforms: &Platforms,
-) -> anyhow::Result<Resolved> {
-    let fetched = registry.manifest(reference).await?;
-    match parse(&fetched.content_type, &fetched.bytes)? {
-        Document::Image(manifest) => {
-            let platform = platforms.of(registry, reference, &manifest).await?;
-            let image = with_platform(reference, fetched, manifest, platform);
-            Ok(Resolved { images: vec![image], passed_over: Vec::new() })
+struct Resolver<'a> {
+    walker: Walker<'a>,
+    platforms: Platforms,
+    request: &'a Request<'a>,
+}
+
+impl Resolver<'_> {
+    async fn source(&self, source: &Location) -> anyhow::Result<Resolved> {
+        let root = match self.walker.root(source).await {
+            Err(error) if (self.request.may_be_missing)(source) && is_not_found(&error) => {
+                return Ok(Resolved { missing: vec![source.clone()], ..Resolved::default() });
+            }
+            root => root?,
+        };
+        match &root.manifest {
+            Manifest::Image(image) => {
+                let platform = self.platforms.get(self.walker.content, source, image).await?;
+                let name = self.entry_name(source, &root);
+                let mut entry = assemble(name, &root, image, platform.clone());
+                entry.origin = Some(origin(source, &root, platform, 0));
+                Ok(Resolved { entries: vec![entry], ..Resolved::default() })
+            }
+            Manifest::Index(index) => self.list(source, &root, index).await,
         }
-        Document::Index(index) => flatten(registry, reference, &fetched.digest, index, selection, platforms).await,
+    }
+
+    async fn list(&self, source: &Location, root: &Document, index: &ImageIndex) -> anyhow::Result<Resolved> {
+        if index.manifests.is_empty() {
+            return Err(ResolveError::Empty(source.to_string()).into());
+        }
+        let mut skipped = Vec::new();
+        let selection = self.request.selection;
+        let tree = self.walker.tree(source, index, |entries| selection.prefilter(entries, &mut skipped)).await?;
+        let leaves =
+            tree.leaves.into_iter().enumerate().map(|(position, leaf)| self.leaf(source, root, leaf, position));
+        let leaves = stream::iter(leaves).buffered(self.walker.content.concurrency());
+        let entries: Vec<ListEntry> = leaves.try_collect().await?;
+        if tree.nested.iter().map(|nested| nested.bytes.len()).sum::<usize>() > limits::MAX_NESTED {
+            return Err(ResolveError::TooLarge(source.to_string()).into());
+        }
+        let verbatim = Verbatim { list: root.raw(), nested: tree.nested, entries: distinct_count(&entries) };
+        let list = SourceList {
+            source: source.to_string(),
+            digest: root.fetched.digest.to_string(),
+            header: index.header.clone(),
+            repeated: Vec::new(),
+            verbatim: (*selection == Selection::default()).then_some(verbatim),
+        };
+        Ok(Resolved { entries, lists: vec![list], skipped, missing: Vec::new() })
+    }
+
+    /// Makes an entry of an image in a list. Its platform is what the list says, or else what its config says.
+    async fn leaf(&self, source: &Location, root: &Document, leaf: Leaf, position: usize) -> anyhow::Result<ListEntry> {
+        let Leaf { entry, document } = leaf;
+        let Manifest::Image(image) = &document.manifest else {
+            return Err(ResolveError::TooDeep(source.to_string()).into());
+        };
+        let platform = match entry.platform.filter(Platform::is_specified) {
+            Some(platform) => platform,
+            None if image.is_artifact() => Platform::unknown(),
+            None => self.platforms.get(self.walker.content, source, image).await?,
+        };
+        let digest = document.fetched.digest.clone();
+        let name = match source {
+            Location::Registry(reference) => reference.pinned_to(digest),
+            Location::Layout(_) => self.request.repository.digest_only(digest),
+        };
+        let mut image = assemble(name, &document, image, platform.clone());
+        image.descriptor.annotations.clone_from(&entry.annotations);
+        image.descriptor.artifact_type.clone_from(&entry.artifact_type);
+        image.origin = Some(Origin { annotations: entry.annotations, ..origin(source, root, platform, position) });
+        Ok(image)
+    }
+
+    fn entry_name(&self, source: &Location, root: &Document) -> Reference {
+        match source {
+            Location::Registry(reference) => reference.clone(),
+            Location::Layout(_) => self.request.repository.digest_only(root.fetched.digest.clone()),
+        }
     }
 }
 
-/// Completes a manifest that has been fetched with the platform that its config states.
+fn origin(source: &Location, root: &Document, platform: Platform, position: usize) -> Origin {
+    let (source, digest) = (source.to_string(), root.fetched.digest.to_string());
+    Origin { source, digest, position, platform, ..Origin::default() }
+}
+
+/// How many different images there are.
+fn distinct_count(entries: &[ListEntry]) -> usize {
+    entries.iter().map(|entry| (&entry.reference, ())).collect::<HashMap<_, _>>().len()
+}
+
+/// Whether what was fetched is no manifest that docker knows.
+fn is_no_manifest(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<ManifestError>())
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(RegistryError::NotFound(_)))
+}
+
+/// An image that is asked for by itself, with the platform in its config.
 pub async fn image(
-    registry: &Registry,
+    walker: &Walker<'_>,
     reference: &Reference,
-    fetched: Fetched,
-    manifest: Image,
-) -> anyhow::Result<ImageManifest> {
-    let platform = Platforms::default().of(registry, reference, &manifest).await?;
-    Ok(with_platform(reference, fetched, manifest, platform))
+    document: &Document,
+    image: &Arc<ImageManifest>,
+) -> anyhow::Result<ListEntry> {
+    let location = Location::Registry(reference.clone());
+    let platform = Platforms::default().get(walker.content, &location, image).await?;
+    Ok(assemble(reference.clone(), document, image, platform))
 }
 
-fn with_platform(reference: &Reference, fetched: Fetched, manifest: Image, platform: Platform) -> ImageManifest {
-    let (source, digest) = (reference.to_string(), fetched.digest.to_string());
-    let mut image = assemble(reference.clone(), fetched, manifest, platform.clone());
-    image.origin = Some(Origin { source, digest, platform, ..Origin::default() });
-    image
+/// What an entry of a list points at.
+#[derive(Debug)]
+pub enum Child {
+    /// An image.
+    Image(ListEntry),
+    /// Another list.
+    List(ListEntry),
+    /// Nothing, or nothing that is an image.
+    Missing(ListEntry),
 }
 
-/// The platforms that images' configs state, each config being read once.
-#[derive(Debug, Default)]
-struct Platforms(Mutex<HashMap<Digest, Arc<OnceCell<Platform>>>>);
+/// Fetches what the entries of a list in a registry point at.
+pub async fn children(walker: &Walker<'_>, list: &Reference, index: &ImageIndex) -> anyhow::Result<Vec<Child>> {
+    let location = Location::Registry(list.clone());
+    walker.count_entries(index, &location)?;
+    let children = index.manifests.iter().map(|entry| child(walker, list, &location, entry));
+    stream::iter(children).buffered(walker.content.concurrency()).try_collect().await
+}
 
-impl Platforms {
-    async fn of(&self, registry: &Registry, repository: &Reference, manifest: &Image) -> anyhow::Result<Platform> {
-        let digest = Digest::parse(&manifest.config.digest).map_err(|_| ResolveError::ConfigDigest)?;
-        let cell = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(digest.clone()).or_default());
-        let platform = cell.get_or_try_init(|| async {
-            let config = registry.config(repository, &digest).await?;
-            anyhow::Ok(Platform::from_config(&config)?)
-        });
-        Ok(platform.await?.clone())
+async fn child(
+    walker: &Walker<'_>,
+    list: &Reference,
+    location: &Location,
+    entry: &Descriptor,
+) -> anyhow::Result<Child> {
+    let digest = crate::digest::Digest::parse(&entry.digest);
+    let digest = anyhow::Context::with_context(digest, || format!("an entry of {list}"))?;
+    let reference = list.pinned_to(digest);
+    let without_payload = || ListEntry::without_payload(reference.clone(), entry.clone());
+    if is_list(entry) {
+        return Ok(Child::List(without_payload()));
     }
-}
-
-/// Fetches the images that a list in a registry consists of. An entry that is not there, or that is no image, comes
-/// without a manifest.
-pub async fn children(registry: &Registry, list: &Reference, index: Index) -> anyhow::Result<Vec<ImageManifest>> {
-    Extent::of(&index).check(list)?;
-    let children = index.manifests.into_iter().map(|entry| child(registry, list, entry));
-    stream::iter(children).buffered(registry.in_hand()).try_collect().await
-}
-
-async fn child(registry: &Registry, list: &Reference, entry: Descriptor) -> anyhow::Result<ImageManifest> {
-    let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {list}"))?;
-    let reference = list.with_digest(digest.clone());
-    let fetched = match registry.manifest_within(&list.at_digest(digest), limit(&entry)).await {
-        Err(RegistryError::NotFound(_)) => return Ok(ImageManifest::without_payload(reference, entry)),
-        fetched => fetched?,
+    let document = match walker.child(location, entry).await {
+        Err(error) if is_not_found(&error) || is_no_manifest(&error) => return Ok(Child::Missing(without_payload())),
+        document => document?,
     };
-    match parse(&fetched.content_type, &fetched.bytes) {
-        Ok(Document::Image(manifest)) => Ok(assemble(reference, fetched, manifest, entry.platform.unwrap_or_default())),
-        _ => Ok(ImageManifest::without_payload(reference, entry)),
-    }
+    Ok(match &document.manifest {
+        Manifest::Image(image) => {
+            let platform = entry.platform.clone().unwrap_or_default();
+            Child::Image(assemble(reference.clone(), &document, image, platform))
+        }
+        Manifest::Index(_) => Child::List(without_payload()),
+    })
 }
 
-fn assemble(reference: Reference, fetched: Fetched, manifest: Image, platform: Platform) -> ImageManifest {
+fn assemble(reference: Reference, document: &Document, image: &Arc<ImageManifest>, platform: Platform) -> ListEntry {
+    let fetched = &document.fetched;
     let descriptor = Descriptor {
-        media_type: manifest.kind.media_type().to_owned(),
+        media_type: image.kind.media_type().to_owned(),
         digest: fetched.digest.to_string(),
         size: i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX),
         platform: Some(platform),
         ..Descriptor::default()
     };
-    ImageManifest::new(reference, descriptor, manifest, fetched.bytes)
+    ListEntry::new(reference, descriptor, Arc::clone(image), fetched.bytes.clone())
 }

@@ -23,9 +23,9 @@ pub enum StoreError {
         /// What is wrong with it.
         error: EntryError,
     },
-    /// An entry of the oldest form with a manifest that is not the one it names.
+    /// An entry of the legacy_format with a manifest that is not the one it names.
     #[error("invalid manifest file {}: {error}", path.display())]
-    OldestForm {
+    LegacyFormat {
         /// The file.
         path: PathBuf,
         /// Expected and actual digest.

@@ -2,20 +2,21 @@
 //!
 //! A list is a directory, an image in it a file; both are named after the reference (docker/cli
 //! `cli/manifest/store`). docker takes every file in a list's directory for an entry, so what is ours lives in
-//! `manifests/.mfst`: the lock, files on their way into a list, and a record of each list: its true name, which file names
+//! `manifests/.mfst`: the lock, files on their way into a list, and a metadata of each list: its true name, which file names
 //! cannot express (`a/b:1` and `a_b:1` become the same one), and where its entries came from.
 
 mod error;
-mod records;
+mod metadata;
 mod summary;
 mod transaction;
 
 pub use error::StoreError;
 pub use summary::ListSummary;
 
-use crate::manifest::ImageManifest;
-use crate::reference::Reference;
-use records::Records;
+use crate::draft::{Draft, ListChange, ListSettings};
+use crate::manifest::ListEntry;
+use crate::reference::{Reference, file_safe};
+use metadata::MetadataDir;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -31,33 +32,9 @@ pub struct Store {
     root: PathBuf,
 }
 
-/// What is to become of a list.
-#[derive(Debug, Default)]
-pub struct Amendment {
-    /// Images to add, or to take the place of those of the same name.
-    pub images: Vec<ImageManifest>,
-    /// Images to remove.
-    pub gone: Vec<Reference>,
-}
-
-impl Amendment {
-    /// The images that there will be.
-    pub fn applied_to<'a>(&'a self, current: &'a [ImageManifest]) -> impl Iterator<Item = &'a ImageManifest> {
-        let changed = self.images.iter().map(|image| &image.reference).chain(&self.gone);
-        let changed: HashSet<&Reference> = changed.collect();
-        current.iter().filter(move |entry| !changed.contains(&entry.reference)).chain(&self.images)
-    }
-}
-
-/// The name of the file or directory that stands for a reference (docker/cli `makeFilesafeName`).
-#[must_use]
+/// The name of the file or directory that stands for a reference.
 fn file_name(reference: &Reference) -> String {
-    reference.to_string().replace(':', "-").replace('/', "_")
-}
-
-/// Sorts images into the order that the entries of a list have: that of their file names, by bytes.
-pub fn sort(images: &mut [ImageManifest]) {
-    images.sort_by_cached_key(|image| file_name(&image.reference));
+    file_safe(&reference.to_string())
 }
 
 impl Store {
@@ -68,119 +45,122 @@ impl Store {
     }
 
     /// One image of a list.
-    pub fn get(&self, list: &Reference, image: &Reference) -> Result<ImageManifest, StoreError> {
+    pub fn get(&self, list: &Reference, image: &Reference) -> Result<ListEntry, StoreError> {
         let directory = self.directory(list);
-        self.records().check(list, &directory)?;
+        self.metadata().check(list, &directory)?;
         let path = directory.join(file_name(image));
         let entry = read_entry(&path, Some(image))?.ok_or_else(|| StoreError::NotFound(image.clone()))?;
-        check_oldest_form(&entry, &path)?;
+        check_legacy_format(&entry, &path)?;
         if entry.reference != *image && file_name(&entry.reference) == file_name(image) {
             return Err(StoreError::ImageNameTaken { wanted: image.clone(), holder: entry.reference, path });
         }
         Ok(entry)
     }
 
-    /// All images of a list, in the order of their file names, which is the order of the list's entries.
-    pub fn list(&self, list: &Reference) -> Result<Vec<ImageManifest>, StoreError> {
-        let entries = self.list_unchecked(list)?;
-        for entry in &entries {
-            check_oldest_form(entry, &self.directory(list).join(file_name(&entry.reference)))?;
+    /// A list.
+    pub fn load(&self, list: &Reference) -> Result<Draft, StoreError> {
+        let draft = self.load_unchecked(list)?;
+        for entry in &draft.entries {
+            check_legacy_format(entry, &self.directory(list).join(file_name(&entry.reference)))?;
         }
-        Ok(entries)
+        Ok(draft)
     }
 
-    /// All images of a list, also those of the oldest form whose manifest is not what it should be. For callers
-    /// who can get the manifest elsewhere.
-    pub fn list_unchecked(&self, list: &Reference) -> Result<Vec<ImageManifest>, StoreError> {
+    /// A list that may have entries in the legacy format with a wrong manifest, for callers that can fetch it again.
+    pub fn load_unchecked(&self, list: &Reference) -> Result<Draft, StoreError> {
         let directory = self.directory(list);
-        let record = self.records().check(list, &directory)?;
+        let metadata = self.metadata().check(list, &directory)?;
         let names = entry_names(&directory)?.ok_or_else(|| StoreError::NotFound(list.clone()))?;
         let read = |name: &String| {
             let path = directory.join(name);
             read_entry(&path, None)?.ok_or_else(|| StoreError::NotFound(list.clone()))
         };
-        let mut entries: Vec<_> = names.iter().map(read).collect::<Result<_, _>>()?;
-        if let Some(record) = record {
-            record.attach(&mut entries);
-        }
-        Ok(entries)
+        let entries = names.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(match metadata {
+            Some(metadata) => metadata.into_draft(list, entries),
+            None => Draft::new(list.clone(), entries, Vec::new(), ListSettings::default()),
+        })
     }
 
-    /// Makes a list of these images, all of them or, after any failure, none.
-    pub fn create(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
-        // Looked at before anything is made, so that a refusal leaves no trace, and again once nobody else can interfere.
-        check_images_apart(&self.directory(list), &[], images)?;
+    /// Stores a new list: the whole list or, after any failure, nothing.
+    pub fn create(&self, draft: &Draft) -> Result<(), StoreError> {
+        let list = &draft.name;
+        // Checked before anything is made, so that a refusal leaves no trace, and again under the lock.
+        check_images_apart(&self.directory(list), &[], &draft.entries)?;
         let transaction = Transaction::begin(&self.root)?;
         if self.has(list)? {
             return Err(StoreError::ListExists);
         }
-        self.commit(&transaction, list, images, &[], &[], |_| true)
+        self.commit(&transaction, draft, &draft.entries, &[], |_| true)
     }
 
-    /// Makes a list of these images and no others, whatever is there of the same name.
-    pub fn replace(&self, list: &Reference, images: &[ImageManifest]) -> Result<(), StoreError> {
-        check_images_apart(&self.directory(list), &[], images)?;
+    /// Stores a list in the place of whatever there is under its name.
+    pub fn replace(&self, draft: &Draft) -> Result<(), StoreError> {
+        let list = &draft.name;
+        check_images_apart(&self.directory(list), &[], &draft.entries)?;
         let transaction = Transaction::begin(&self.root)?;
         self.has(list)?;
-        // A list that cannot be read is as good as any other for being replaced.
-        let old = self.list_unchecked(list).unwrap_or_default();
-        self.commit(&transaction, list, images, &[], &old, |_| false)
+        // An unreadable list may be replaced.
+        let old = self.load_unchecked(list).map(|draft| draft.entries).unwrap_or_default();
+        self.commit(&transaction, draft, &draft.entries, &old, |_| false)
     }
 
-    /// Changes a list, which may have to be made, as `plan` says once nobody else can interfere: all of it or, after
-    /// any failure, nothing.
+    /// Changes a list, or makes it, as `plan` decides under the lock: the whole change or, after any failure, nothing.
     pub fn amend<E: From<StoreError>>(
         &self,
         list: &Reference,
-        plan: impl FnOnce(&[ImageManifest]) -> Result<Amendment, E>,
+        plan: impl FnOnce(&Draft) -> Result<ListChange, E>,
     ) -> Result<(), E> {
-        self.records().check(list, &self.directory(list))?;
+        self.metadata().check(list, &self.directory(list))?;
         let transaction = Transaction::begin(&self.root)?;
-        let current = match self.list(list) {
-            Err(StoreError::NotFound(_)) => Vec::new(),
+        let current = match self.load(list) {
+            Err(StoreError::NotFound(_)) => Draft::new(list.clone(), Vec::new(), Vec::new(), ListSettings::default()),
             current => current?,
         };
-        let Amendment { images, gone } = plan(&current)?;
-        let gone: HashSet<String> = gone.iter().map(file_name).collect();
-        let written: HashSet<String> = images.iter().map(|image| file_name(&image.reference)).collect();
-        let (stay, old): (Vec<_>, Vec<_>) = current.into_iter().partition(|entry| {
+        let change = plan(&current)?;
+        let removed: HashSet<String> = change.remove.iter().map(file_name).collect();
+        let written: HashSet<String> = change.upsert.iter().map(|image| file_name(&image.reference)).collect();
+        let is_old = |entry: &&ListEntry| {
             let name = file_name(&entry.reference);
-            !gone.contains(&name) && !written.contains(&name)
-        });
-        check_images_apart(&self.directory(list), &old, &images)?;
-        Ok(self.commit(&transaction, list, &images, &stay, &old, |name| !gone.contains(name))?)
+            removed.contains(&name) || written.contains(&name)
+        };
+        let old: Vec<ListEntry> = current.entries.iter().filter(is_old).cloned().collect();
+        check_images_apart(&self.directory(list), &old, &change.upsert)?;
+        let draft = change.apply(&current);
+        Ok(self.commit(&transaction, &draft, &change.upsert, &old, |name| !removed.contains(name))?)
     }
 
-    /// Changes one image of a list while no other mfst process can.
+    /// Changes one image of a list under the lock.
     pub fn update<E: From<StoreError>>(
         &self,
         list: &Reference,
         image: &Reference,
-        change: impl FnOnce(&mut ImageManifest) -> Result<(), E>,
+        change: impl FnOnce(&mut ListEntry) -> Result<(), E>,
     ) -> Result<(), E> {
         // Looked up before anything is made, so that a mistyped name leaves no trace.
         self.get(list, image)?;
         let transaction = Transaction::begin(&self.root)?;
         let mut entry = self.get(list, image)?;
         change(&mut entry)?;
-        let (directory, records) = (self.directory(list), self.records());
-        if records.find(&directory).is_none() {
-            records.write(list, &directory, [], [])?;
+        let (directory, metadata) = (self.directory(list), self.metadata());
+        if metadata.find(&directory).is_none() {
+            let draft = Draft::new(list.clone(), Vec::new(), Vec::new(), ListSettings::default());
+            metadata.write(&draft, &directory, &[])?;
         }
         Ok(transaction.replace(&directory.join(file_name(image)), &entry.to_json())?)
     }
 
-    /// Takes down that these tags, sources of the list's entries, now mean what has this digest: the list itself has been
-    /// pushed there.
-    pub fn move_sources(&self, list: &Reference, tags: &[Reference], digest: &str) -> Result<(), StoreError> {
+    /// Records that these tags, sources of the list's entries, now point at `digest`: the list itself has been pushed
+    /// under their names.
+    pub fn update_origin_digests(&self, list: &Reference, tags: &[Reference], digest: &str) -> Result<(), StoreError> {
         let _transaction = Transaction::begin(&self.root)?;
-        let mut entries = self.list_unchecked(list)?;
-        for origin in entries.iter_mut().filter_map(|entry| entry.origin.as_mut()) {
-            if origin.is_of(tags) {
+        let mut draft = self.load_unchecked(list)?;
+        for origin in draft.entries.iter_mut().filter_map(|entry| entry.origin.as_mut()) {
+            if origin.is_any_of(tags) {
                 digest.clone_into(&mut origin.digest);
             }
         }
-        self.records().write(list, &self.directory(list), &entries, [])
+        self.metadata().write(&draft, &self.directory(list), &[])
     }
 
     /// Removes a list without looking at its entries, so that broken ones can be removed too.
@@ -189,30 +169,29 @@ impl Store {
         self.find(list)?;
         let transaction = Transaction::begin(&self.root)?;
         transaction.remove(&self.find(list)?)?;
-        self.records().forget(list);
+        self.metadata().forget(list);
         Ok(())
     }
 
-    /// Writes images beside those that are kept, in place of old ones.
+    /// Writes the files of `upsert` and the metadata of the draft. Files that are not written stay if `keep` says so.
     fn commit(
         &self,
         transaction: &Transaction,
-        list: &Reference,
-        images: &[ImageManifest],
-        kept: &[ImageManifest],
-        old: &[ImageManifest],
-        stays: impl Fn(&str) -> bool,
+        draft: &Draft,
+        upsert: &[ListEntry],
+        old: &[ListEntry],
+        keep: impl Fn(&str) -> bool,
     ) -> Result<(), StoreError> {
-        let files: Vec<_> = images.iter().map(file).collect();
-        let recorded = |staged: &Path| self.records().write(list, staged, kept.iter().chain(images), old);
-        transaction.write(&self.directory(list), &files, stays, recorded)
+        let files: Vec<_> = upsert.iter().map(file).collect();
+        let write_metadata = |staged: &Path| self.metadata().write(draft, staged, old);
+        transaction.write(&self.directory(&draft.name), &files, keep, write_metadata)
     }
 
     /// Whether the store has this list, be it empty or broken.
     fn has(&self, list: &Reference) -> Result<bool, StoreError> {
         let directory = self.directory(list);
         match fs::symlink_metadata(&directory) {
-            Ok(_) => self.records().check(list, &directory).map(|_| true),
+            Ok(_) => self.metadata().check(list, &directory).map(|_| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("open", &directory, error)),
         }
@@ -221,7 +200,7 @@ impl Store {
     /// The directory of a list that is there.
     fn find(&self, list: &Reference) -> Result<PathBuf, StoreError> {
         let directory = self.directory(list);
-        self.records().check(list, &directory)?;
+        self.metadata().check(list, &directory)?;
         match fs::metadata(&directory) {
             Ok(found) if found.is_dir() => Ok(directory),
             Ok(_) => Err(StoreError::io("open", &directory, io::ErrorKind::NotADirectory.into())),
@@ -234,17 +213,17 @@ impl Store {
         self.root.join(file_name(list))
     }
 
-    fn records(&self) -> Records {
-        Records::new(&self.root.join(PRIVATE_DIRECTORY))
+    fn metadata(&self) -> MetadataDir {
+        MetadataDir::new(&self.root.join(PRIVATE_DIRECTORY))
     }
 }
 
-fn file(image: &ImageManifest) -> (String, Vec<u8>) {
+fn file(image: &ListEntry) -> (String, Vec<u8>) {
     (file_name(&image.reference), image.to_json())
 }
 
 /// Refuses images whose file names are those of other images, in the list or among themselves.
-fn check_images_apart(directory: &Path, old: &[ImageManifest], images: &[ImageManifest]) -> Result<(), StoreError> {
+fn check_images_apart(directory: &Path, old: &[ListEntry], images: &[ListEntry]) -> Result<(), StoreError> {
     let mut holders = HashMap::with_capacity(old.len() + images.len());
     for image in old.iter().chain(images) {
         let name = file_name(&image.reference);
@@ -273,7 +252,7 @@ fn entry_names(directory: &Path) -> Result<Option<Vec<String>>, StoreError> {
     Ok(Some(names))
 }
 
-fn read_entry(path: &Path, fallback: Option<&Reference>) -> Result<Option<ImageManifest>, StoreError> {
+fn read_entry(path: &Path, fallback: Option<&Reference>) -> Result<Option<ListEntry>, StoreError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -282,25 +261,25 @@ fn read_entry(path: &Path, fallback: Option<&Reference>) -> Result<Option<ImageM
             return Err(StoreError::io(operation, path, error));
         }
     };
-    let entry = ImageManifest::from_json(&bytes, fallback);
+    let entry = ListEntry::from_json(&bytes, fallback);
     entry.map(Some).map_err(|error| StoreError::BrokenEntry { path: path.to_owned(), error })
 }
 
-fn check_oldest_form(entry: &ImageManifest, path: &Path) -> Result<(), StoreError> {
-    entry.check_oldest_form().map_err(|error| StoreError::OldestForm { path: path.to_owned(), error })
+fn check_legacy_format(entry: &ListEntry, path: &Path) -> Result<(), StoreError> {
+    entry.check_legacy_format().map_err(|error| StoreError::LegacyFormat { path: path.to_owned(), error })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Descriptor, Image, ImageKind, OCI_MANIFEST, Origin};
+    use crate::manifest::{Descriptor, ImageKind, ImageManifest, OCI_MANIFEST, Origin};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
     use std::thread;
 
-    fn image(name: &str) -> ImageManifest {
+    fn image(name: &str) -> ListEntry {
         let raw = b"{ }".to_vec();
         let descriptor = Descriptor { media_type: OCI_MANIFEST.into(), size: 3, ..Descriptor::default() };
-        ImageManifest::new(parse(name), descriptor, Image::read(ImageKind::Oci, &raw).unwrap(), raw)
+        ListEntry::new(parse(name), descriptor, ImageManifest::read(ImageKind::Oci, &raw).unwrap().into(), raw.into())
     }
 
     fn parse(name: &str) -> Reference {
@@ -313,9 +292,13 @@ mod tests {
         (directory, store)
     }
 
+    fn draft(list: &Reference, images: &[ListEntry]) -> Draft {
+        Draft::new(list.clone(), images.to_vec(), Vec::new(), ListSettings::default())
+    }
+
     fn amend(store: &Store, list: &Reference, names: &[&str]) -> Result<(), StoreError> {
         let images = names.iter().map(|name| image(name)).collect();
-        store.amend(list, |_| Ok(Amendment { images, gone: Vec::new() }))
+        store.amend(list, |_| Ok(ListChange { upsert: images, ..ListChange::default() }))
     }
 
     fn mode(path: &Path) -> u32 {
@@ -326,7 +309,7 @@ mod tests {
     fn files_are_named_and_protected_as_docker_names_and_protects_them() {
         let (_keep, store) = store();
         let list = parse("h.io:5000/a/list:1");
-        store.create(&list, &[image("h.io:5000/a/b:x")]).unwrap();
+        store.create(&draft(&list, &[image("h.io:5000/a/b:x")])).unwrap();
         let directory = store.root.join("h.io-5000_a_list-1");
         let file = directory.join("h.io-5000_a_b-x");
         assert_eq!(mode(&directory), 0o755);
@@ -339,7 +322,7 @@ mod tests {
     fn what_is_replaced_keeps_its_mode() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.create(&list, &[image("a"), image("b")]).unwrap();
+        store.create(&draft(&list, &[image("a"), image("b")])).unwrap();
         let directory = store.directory(&list);
         let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         let file = |name: &str| directory.join(file_name(&parse(name)));
@@ -360,7 +343,7 @@ mod tests {
         if chown(&store.root, Some(12345), None).is_err() {
             return;
         }
-        store.create(&parse("list"), &[image("a")]).unwrap();
+        store.create(&draft(&parse("list"), &[image("a")])).unwrap();
         for name in ["", "lock", "lists"] {
             let path = store.root.join(PRIVATE_DIRECTORY).join(name);
             assert_eq!(fs::metadata(&path).unwrap().uid(), 12345, "{}", path.display());
@@ -371,17 +354,17 @@ mod tests {
     fn several_images_join_a_list_together() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.create(&list, &[image("b"), image("a")]).unwrap();
+        store.create(&draft(&list, &[image("b"), image("a")])).unwrap();
         amend(&store, &list, &["d", "c"]).unwrap();
         amend(&store, &list, &["e"]).unwrap();
-        let names: Vec<_> = store.list(&list).unwrap().iter().map(|e| e.reference.path().to_owned()).collect();
+        let names: Vec<_> = store.load(&list).unwrap().entries.iter().map(|e| e.reference.path().to_owned()).collect();
         assert_eq!(names, ["library/a", "library/b", "library/c", "library/d", "library/e"]);
-        assert!(matches!(store.create(&list, &[image("f")]), Err(StoreError::ListExists)));
-        assert_eq!(store.list(&list).unwrap().len(), 5);
+        assert!(matches!(store.create(&draft(&list, &[image("f")])), Err(StoreError::ListExists)));
+        assert_eq!(store.load(&list).unwrap().entries.len(), 5);
     }
 
     fn names(store: &Store, list: &Reference) -> Vec<String> {
-        store.list(list).unwrap().iter().map(|entry| entry.reference.path().replace("library/", "")).collect()
+        store.load(list).unwrap().entries.iter().map(|entry| entry.reference.path().replace("library/", "")).collect()
     }
 
     #[test]
@@ -392,20 +375,24 @@ mod tests {
         let change = |images: &[&str], gone: &[&str]| {
             let images = images.iter().map(|name| image(name)).collect();
             let gone = gone.iter().map(|name| parse(name)).collect();
-            store.amend(&list, |_| Ok::<_, StoreError>(Amendment { images, gone })).unwrap();
+            store
+                .amend(&list, |_| {
+                    Ok::<_, StoreError>(ListChange { upsert: images, remove: gone, ..ListChange::default() })
+                })
+                .unwrap();
             names(&store, &list)
         };
         assert_eq!(change(&["d"], &["a"]), ["b", "c", "d"]);
         assert_eq!(change(&[], &["b"]), ["c", "d"]);
         assert_eq!(change(&[], &["c", "d"]), [""; 0]);
-        assert!(store.list(&list).unwrap().is_empty(), "an empty list is a list");
+        assert!(store.load(&list).unwrap().entries.is_empty(), "an empty list is a list");
     }
 
     #[test]
     fn a_link_to_a_list_stays_one() {
         let (_keep, store) = store();
         let (list, link) = (parse("list"), parse("link"));
-        store.create(&list, &[image("a")]).unwrap();
+        store.create(&draft(&list, &[image("a")])).unwrap();
         std::os::unix::fs::symlink(store.directory(&list), store.directory(&link)).unwrap();
         fs::remove_dir_all(store.root.join(PRIVATE_DIRECTORY).join("lists")).unwrap();
         amend(&store, &link, &["b", "c"]).unwrap();
@@ -417,9 +404,9 @@ mod tests {
     fn a_list_is_replaced_whatever_it_was() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.replace(&list, &[image("a"), image("b")]).unwrap();
+        store.replace(&draft(&list, &[image("a"), image("b")])).unwrap();
         fs::write(store.directory(&list).join("junk"), "hello").unwrap();
-        store.replace(&list, &[image("c")]).unwrap();
+        store.replace(&draft(&list, &[image("c")])).unwrap();
         assert_eq!(names(&store, &list), ["c"]);
     }
 
@@ -428,14 +415,15 @@ mod tests {
         let (_keep, store) = store();
         let list = parse("list");
         let with_origin = |name: &str, digest: &str| {
-            let origin = Origin { source: "the source".into(), ..Origin::default() };
             let mut image = image(name);
+            let origin = Origin { source: image.reference.to_string(), ..Origin::default() };
             image.origin = Some(origin);
             image.descriptor.digest = digest.into();
             image
         };
-        let known = || -> Vec<bool> { store.list(&list).unwrap().iter().map(|entry| entry.origin.is_some()).collect() };
-        store.create(&list, &[with_origin("a", "1"), with_origin("b", "2")]).unwrap();
+        let known =
+            || -> Vec<bool> { store.load(&list).unwrap().entries.iter().map(|entry| entry.origin.is_some()).collect() };
+        store.create(&draft(&list, &[with_origin("a", "1"), with_origin("b", "2")])).unwrap();
         amend(&store, &list, &["c", "d"]).unwrap();
         assert_eq!(known(), [true, true, false, false], "through an exchange of directories");
         // As docker would change it.
@@ -447,13 +435,13 @@ mod tests {
     #[test]
     fn names_that_collide_are_refused() {
         let (_keep, store) = store();
-        store.create(&parse("h.io/t/app:1"), &[image("h.io/x")]).unwrap();
+        store.create(&draft(&parse("h.io/t/app:1"), &[image("h.io/x")])).unwrap();
         let other = parse("h.io/t_app:1");
-        assert!(matches!(store.list(&other), Err(StoreError::ListNameTaken { .. })));
+        assert!(matches!(store.load(&other), Err(StoreError::ListNameTaken { .. })));
         assert!(matches!(store.remove(&other), Err(StoreError::ListNameTaken { .. })));
         let saved = amend(&store, &other, &["h.io/x"]);
         assert!(matches!(saved, Err(StoreError::ListNameTaken { .. })));
-        let taken = store.create(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")]);
+        let taken = store.create(&draft(&parse("h.io/l"), &[image("h.io/a:b-c"), image("h.io/a-b:c")]));
         assert!(matches!(taken, Err(StoreError::ImageNameTaken { .. })));
         assert!(!store.has(&parse("h.io/l")).unwrap());
     }
@@ -462,11 +450,11 @@ mod tests {
     fn a_name_is_free_again_once_its_list_is_gone() {
         let (_keep, store) = store();
         let (first, second) = (parse("h.io/t/app:1"), parse("h.io/t_app:1"));
-        store.create(&first, &[image("h.io/x")]).unwrap();
-        // As docker would remove it: without our record of the name.
+        store.create(&draft(&first, &[image("h.io/x")])).unwrap();
+        // As docker would remove it: without our metadata of the name.
         fs::remove_dir_all(store.directory(&first)).unwrap();
-        store.create(&second, &[image("h.io/x")]).unwrap();
-        assert_eq!(store.list(&second).unwrap().len(), 1);
+        store.create(&draft(&second, &[image("h.io/x")])).unwrap();
+        assert_eq!(store.load(&second).unwrap().entries.len(), 1);
     }
 
     #[test]
@@ -474,7 +462,7 @@ mod tests {
         let (_keep, store) = store();
         let list = parse("list");
         for _ in 0..100 {
-            store.create(&list, &[image("a")]).unwrap();
+            store.create(&draft(&list, &[image("a")])).unwrap();
             let results: Vec<_> = thread::scope(|scope| {
                 let removals: Vec<_> = (0..4).map(|_| scope.spawn(|| store.remove(&list))).collect();
                 removals.into_iter().map(|removal| removal.join().unwrap()).collect()
@@ -489,9 +477,9 @@ mod tests {
     fn a_broken_list_can_be_removed() {
         let (_keep, store) = store();
         let list = parse("list");
-        store.create(&list, &[image("a")]).unwrap();
+        store.create(&draft(&list, &[image("a")])).unwrap();
         fs::write(store.directory(&list).join("junk"), "hello").unwrap();
-        let message = store.list(&list).unwrap_err().to_string();
+        let message = store.load(&list).unwrap_err().to_string();
         assert_eq!(message, "invalid character 'h' looking for beginning of value");
         store.remove(&list).unwrap();
         assert!(!store.has(&list).unwrap());

@@ -1,8 +1,8 @@
 //! What lists there are.
 
-use super::records::Records;
+use super::metadata::MetadataDir;
 use super::{PRIVATE_DIRECTORY, Store, StoreError, entry_names, file_name};
-use crate::manifest::ImageManifest;
+use crate::manifest::ListEntry;
 use crate::reference::Reference;
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ pub struct ListSummary {
     /// Whether the name has been made up from the directory's name, which does not tell `/` from `_` nor `:` from `-`.
     pub name_is_guessed: bool,
     /// Its images, or why they cannot be read.
-    pub images: Result<Vec<ImageManifest>, StoreError>,
+    pub images: Result<Vec<ListEntry>, StoreError>,
     /// When it was last changed.
     pub modified: SystemTime,
 }
@@ -30,14 +30,14 @@ impl Store {
         let mut lists = Vec::new();
         for directory in directories.filter(|path| path.is_dir()) {
             // Another process may have removed it in the meantime.
-            lists.extend(summary(&self.records(), &directory)?);
+            lists.extend(summary(&self.metadata(), &directory)?);
         }
         lists.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(lists)
     }
 }
 
-fn summary(records: &Records, directory: &Path) -> Result<Option<ListSummary>, StoreError> {
+fn summary(metadata: &MetadataDir, directory: &Path) -> Result<Option<ListSummary>, StoreError> {
     let failed = |error| StoreError::io("open", directory, error);
     let Some(files) = entry_names(directory)? else { return Ok(None) };
     let mut modified = match fs::metadata(directory).and_then(|found| found.modified()) {
@@ -54,7 +54,7 @@ fn summary(records: &Records, directory: &Path) -> Result<Option<ListSummary>, S
             Ok(images)
         });
     }
-    let recorded = records.find(directory).map(|record| record.name);
+    let recorded = metadata.find(directory).map(|metadata| metadata.name);
     let name_is_guessed = recorded.is_none();
     let file = directory.file_name().unwrap_or_default().to_string_lossy();
     let name = recorded.unwrap_or_else(|| guess(&file, images.as_deref().unwrap_or_default()));
@@ -63,7 +63,7 @@ fn summary(records: &Records, directory: &Path) -> Result<Option<ListSummary>, S
 
 /// The likeliest reference with this file name: in the repository of one of the images, else on the registry of one,
 /// else what it looks like.
-fn guess(file: &str, images: &[ImageManifest]) -> String {
+fn guess(file: &str, images: &[ListEntry]) -> String {
     let in_repository = images.iter().map(|image| (image.reference.name(), '-'));
     let on_registry = images.iter().map(|image| (image.reference.domain().to_owned(), '_'));
     let looks = file.split_once('_').map(|(domain, _)| (with_port(domain), '_'));
@@ -124,7 +124,7 @@ mod tests {
             ("no_reference", "", "no_reference"),
         ] {
             let image = Reference::parse(image).ok();
-            let image = image.map(|image| ImageManifest::without_payload(image, Descriptor::default()));
+            let image = image.map(|image| ListEntry::without_payload(image, Descriptor::default()));
             assert_eq!(guess(file, image.as_slice()), expected);
         }
     }

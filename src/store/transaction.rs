@@ -55,13 +55,13 @@ impl Transaction {
         &self,
         directory: &Path,
         files: &[(String, Vec<u8>)],
-        stays: impl Fn(&str) -> bool,
+        keep: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         // What a symbolic link leads to is changed, not the link, as docker does.
         let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
-        let done = self.stage_and_commit(&directory, files, stays, before_commit);
-        self.tidy();
+        let done = self.stage_and_commit(&directory, files, keep, before_commit);
+        self.cleanup();
         done
     }
 
@@ -69,7 +69,7 @@ impl Transaction {
         &self,
         directory: &Path,
         files: &[(String, Vec<u8>)],
-        stays: impl Fn(&str) -> bool,
+        keep: impl Fn(&str) -> bool,
         before_commit: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         make_directories(&self.staging)?;
@@ -84,8 +84,8 @@ impl Transaction {
             return fs::rename(&self.staging, directory).map_err(|error| StoreError::io("mkdir", directory, error));
         }
         let written: HashSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let others = others(directory, &written)?;
-        let (stay, go): (Vec<String>, Vec<String>) = others.into_iter().partition(|name| stays(name));
+        let untouched = untouched(directory, &written)?;
+        let (stay, go): (Vec<String>, Vec<String>) = untouched.into_iter().partition(|name| keep(name));
         match (files, go.as_slice()) {
             ([(name, _)], []) => {
                 before_commit(directory)?;
@@ -98,7 +98,7 @@ impl Transaction {
             _ => {
                 self.link(directory, &stay)?;
                 before_commit(&self.staging)?;
-                self.take_place(directory, files, &go)?;
+                self.swap_in(directory, files, &go)?;
             }
         }
         Ok(())
@@ -112,7 +112,7 @@ impl Transaction {
             .map_err(|error| StoreError::io("write", &self.staging, error))
             .and_then(|()| fs::rename(&self.staging, path).map_err(|error| StoreError::io("open", path, error)));
         if done.is_err() {
-            self.tidy();
+            self.cleanup();
         }
         done
     }
@@ -127,7 +127,7 @@ impl Transaction {
     }
 
     /// Lets several changes in a directory appear at one stroke, by exchanging it for what is staged.
-    fn take_place(&self, directory: &Path, files: &[(String, Vec<u8>)], go: &[String]) -> Result<(), StoreError> {
+    fn swap_in(&self, directory: &Path, files: &[(String, Vec<u8>)], go: &[String]) -> Result<(), StoreError> {
         match exchange(&self.staging, directory) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 // Without an exchange, each file is still old or new, never half of either.
@@ -146,13 +146,13 @@ impl Transaction {
     /// Removes a directory, or whatever stands in its place.
     pub(super) fn remove(&self, directory: &Path) -> Result<(), StoreError> {
         fs::rename(directory, &self.staging).map_err(|error| StoreError::io("remove", directory, error))?;
-        self.tidy();
+        self.cleanup();
         Ok(())
     }
 
     /// Removes what this change has left. It is done, or has failed for a better reason, so what cannot be removed is left
     /// to the next change.
-    fn tidy(&self) {
+    fn cleanup(&self) {
         let _ = self.clear();
     }
 
@@ -173,7 +173,7 @@ impl Transaction {
 }
 
 /// The names of the files in a directory that are not written anew.
-fn others(directory: &Path, written: &HashSet<&str>) -> Result<Vec<String>, StoreError> {
+fn untouched(directory: &Path, written: &HashSet<&str>) -> Result<Vec<String>, StoreError> {
     let names = super::entry_names(directory)?.unwrap_or_default();
     Ok(names.into_iter().filter(|name| !written.contains(name.as_str())).collect())
 }
@@ -196,7 +196,7 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Makes sure that files are on the disk, so that a crash after the rename cannot leave empty ones.
 fn sync(directory: &Path, files: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
-    // Very many files are faster on the disk together than one after the other, though what others have written goes
+    // Very many files are faster on the disk together than one after the other, though what untouched have written goes
     // there with them, which may take long.
     if files.len() > 256 && sync_file_system(directory) {
         return Ok(());

@@ -2,43 +2,42 @@
 //!
 //! This is the only module that names the HTTP and TLS libraries.
 
+mod body;
 mod error;
-mod flow;
-mod pace;
+mod limits;
 mod proxy;
 mod retry;
 mod tls;
-mod validity;
 
+pub use body::{ResponseBody, UploadBody};
 pub use error::{TransportError, TransportFault};
-pub use flow::{Incoming, Outgoing};
-pub use pace::DEFAULT_JOBS;
+pub use limits::DEFAULT_JOBS;
 pub use reqwest::{Method, Url};
-pub use retry::Patience;
+pub use retry::RetryPolicy;
 
 use crate::config::{CertificateDirectories, HostCertificates};
-use crate::log::Log;
+use crate::output::Console;
+use body::{Activity, with_stall_timeout};
 use bytes::Bytes;
-use flow::{Activity, while_moving};
-use pace::Pace;
+use limits::HostLimits;
 use proxy::Proxies;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long a connection may take to be made, TLS included.
+/// How long a connection may take to be attempts, TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP is tried next: a plain HTTP server may let a TLS handshake hang for ever.
 const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
 
-/// Which certificates to believe.
+/// Whether a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Trust {
-    /// Those the system trusts.
-    System,
-    /// Any, as `--insecure` asks for.
-    Any,
+pub enum CertVerification {
+    /// Against the trusted certificate authorities.
+    Enabled,
+    /// Not at all: `--insecure`, or a registry on this machine.
+    Disabled,
 }
 
 /// What to send. It may hold secrets, and is never shown.
@@ -54,7 +53,7 @@ pub struct Request {
     pub body: Body,
     /// How many bytes of answer are accepted.
     pub limit: usize,
-    /// Whether the body of a success is wanted piece by piece.
+    /// Whether the body of a success is wanted chunk by chunk.
     pub streams: bool,
 }
 
@@ -64,7 +63,7 @@ pub enum Body {
     /// Bytes in memory; none for no body.
     Bytes(Bytes),
     /// More than should be in memory.
-    Stream(Outgoing),
+    Stream(UploadBody),
 }
 
 impl Request {
@@ -81,10 +80,10 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     headers: HeaderMap,
-    /// The whole body, unless it is wanted piece by piece.
+    /// The whole body, unless it is wanted chunk by chunk.
     pub body: Vec<u8>,
-    /// The body of a success that is wanted piece by piece.
-    pub stream: Option<Incoming>,
+    /// The body of a success that is wanted chunk by chunk.
+    pub stream: Option<ResponseBody>,
 }
 
 impl Response {
@@ -115,78 +114,101 @@ pub enum Failure<'a> {
     Status(u16),
 }
 
-/// What a client is made for: a trust, and the host whose certificate files it knows, if there are any.
-type ClientKey = (Trust, Option<String>);
+/// What a client is made for: a verification, and the host whose certificate files it knows, if there are any.
+type ClientKey = (CertVerification, Option<String>);
 
-/// Sends requests. Connections are kept and shared by all requests with the same trust and the same certificates.
+/// Sends requests. Connections are kept and shared by all requests with the same verification and the same certificates.
 pub struct Transport {
     clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
     proxies: OnceLock<Proxies>,
     certificates: CertificateDirectories,
-    patience: Patience,
-    pace: Pace,
-    log: Log,
+    retry_policy: RetryPolicy,
+    limits: HostLimits,
+    console: Console,
 }
 
 impl Transport {
     /// A transport that has done nothing yet; what TLS needs is set up when it is needed.
     #[must_use]
-    pub fn new(certificates: CertificateDirectories, patience: Patience, jobs: usize, log: Log) -> Self {
-        Self { clients: Mutex::default(), proxies: OnceLock::new(), certificates, patience, pace: Pace::new(jobs), log }
+    pub fn new(
+        certificates: CertificateDirectories,
+        retry_policy: RetryPolicy,
+        jobs: usize,
+        console: &Console,
+    ) -> Self {
+        Self {
+            clients: Mutex::default(),
+            proxies: OnceLock::new(),
+            certificates,
+            retry_policy,
+            limits: HostLimits::new(jobs),
+            console: console.clone(),
+        }
     }
 
-    /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as patience
+    /// Sends a request and reads the whole answer, of any status. Passing faults are put up with as far as retry_policy
     /// goes. Redirects are not followed.
-    pub async fn send(&self, request: Request, trust: Trust) -> Result<Response, TransportError> {
-        self.send_any(&[request], trust).await.map(|(_, response)| response)
+    pub async fn send(&self, request: Request, verification: CertVerification) -> Result<Response, TransportError> {
+        self.send_any(&[request], verification).await.map(|(_, response)| response)
     }
 
     /// Sends the first of several requests that reaches a server, and tells which one it was.
-    pub async fn send_any(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
-        let begun = Instant::now();
-        let mut made = 0;
+    pub async fn send_any(
+        &self,
+        choices: &[Request],
+        verification: CertVerification,
+    ) -> Result<(usize, Response), TransportError> {
+        let started = Instant::now();
+        let mut attempts = 0;
         loop {
             // What is large may take as long as something moves, and can only be sent once.
             let is_large = choices.iter().any(|it| matches!(it.body, Body::Stream(_)));
-            let limit = if is_large { Duration::MAX } else { self.patience.limit };
-            let left = limit.saturating_sub(begun.elapsed());
-            let outcome = tokio::time::timeout(left, self.try_each(choices, trust)).await;
+            let limit = if is_large { Duration::MAX } else { self.retry_policy.limit };
+            let left = limit.saturating_sub(started.elapsed());
+            let outcome = tokio::time::timeout(left, self.try_each(choices, verification)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
-            made += 1;
-            let verdict = match &outcome {
+            attempts += 1;
+            let retryable = match &outcome {
                 _ if is_large => return outcome,
-                Ok((_, response)) => retry::judge_response(response, SystemTime::now()),
-                Err(error) => retry::judge_fault(&error.fault),
+                Ok((_, response)) => retry::classify_response(response, SystemTime::now()),
+                Err(error) => retry::classify_fault(&error.fault),
             };
-            let Some(wait) = retry::wait(self.patience, verdict, made, begun.elapsed(), fastrand::f64()) else {
+            let Some(wait) = retry::wait(self.retry_policy, retryable, attempts, started.elapsed(), fastrand::f64())
+            else {
                 return outcome;
             };
-            self.log.debug(format_args!("trying again in {} ms (retry {made})", wait.as_millis()));
+            self.console.debug(format_args!("trying again in {} ms (retry {attempts})", wait.as_millis()));
             if let Ok((chosen, Response { status: 429, .. })) = &outcome {
-                self.pace.lane(&server(&choices[*chosen].url)).pause(wait);
+                self.limits.limit_for(&server(&choices[*chosen].url)).pause(wait);
             }
             tokio::time::sleep(wait).await;
         }
     }
 
     /// Waits before something that takes several requests is tried again as a whole; false if it should not be.
-    pub async fn wait_to_retry(&self, failure: Failure<'_>, made: u32, begun: Instant) -> bool {
-        let verdict = match failure {
-            Failure::Fault(fault) => retry::judge_fault(fault),
-            Failure::Status(status) => retry::judge_status(status, None),
+    pub async fn wait_to_retry(&self, failure: Failure<'_>, attempts: u32, started: Instant) -> bool {
+        let retryable = match failure {
+            Failure::Fault(fault) => retry::classify_fault(fault),
+            Failure::Status(status) => retry::classify_status(status, None),
         };
         // How long it takes says nothing about how often it has failed.
-        let spent = begun.elapsed().min(self.patience.limit / 2);
-        let Some(wait) = retry::wait(self.patience, verdict, made, spent, fastrand::f64()) else { return false };
-        self.log.debug(format_args!("trying the copy again in {} ms (retry {made})", wait.as_millis()));
+        let spent = started.elapsed().min(self.retry_policy.limit / 2);
+        let Some(wait) = retry::wait(self.retry_policy, retryable, attempts, spent, fastrand::f64()) else {
+            return false;
+        };
+        self.console.debug(format_args!("trying the copy again in {} ms (retry {attempts})", wait.as_millis()));
         tokio::time::sleep(wait).await;
         true
     }
 
-    async fn try_each(&self, choices: &[Request], trust: Trust) -> Result<(usize, Response), TransportError> {
+    async fn try_each(
+        &self,
+        choices: &[Request],
+        verification: CertVerification,
+    ) -> Result<(usize, Response), TransportError> {
         let mut missed: Option<TransportError> = None;
         for (position, request) in choices.iter().enumerate() {
-            match self.try_once(request, trust).await {
+            match self.try_once(request, verification).await {
                 Ok(response) => return Ok((position, response)),
                 Err(error) if error.fault.is_before_request() => {
                     // What kept the first choice from working is the better story, unless it was that the server
@@ -199,19 +221,19 @@ impl Transport {
         Err(missed.unwrap_or_else(|| unreachable!("there is at least one choice")))
     }
 
-    async fn try_once(&self, request: &Request, trust: Trust) -> Result<Response, TransportError> {
-        let begun = Instant::now();
+    async fn try_once(&self, request: &Request, verification: CertVerification) -> Result<Response, TransportError> {
+        let started = Instant::now();
         let (method, url) = (request.method.clone(), display_url(&request.url));
-        let result = self.exchange(request.clone(), trust).await;
+        let result = self.exchange(request.clone(), verification).await;
         let outcome = match &result {
             Ok(response) => response.status.to_string(),
             Err(fault) => fault.to_string(),
         };
-        self.log.debug(format_args!("{method} {url}: {outcome} ({} ms)", begun.elapsed().as_millis()));
+        self.console.debug(format_args!("{method} {url}: {outcome} ({} ms)", started.elapsed().as_millis()));
         result.map_err(|fault| TransportError { method, url, fault })
     }
 
-    async fn exchange(&self, request: Request, trust: Trust) -> Result<Response, TransportFault> {
+    async fn exchange(&self, request: Request, verification: CertVerification) -> Result<Response, TransportFault> {
         let mut headers = HeaderMap::with_capacity(request.headers.len());
         for (name, value) in request.headers {
             let mut value = HeaderValue::from_str(&value).map_err(|_| TransportFault::BadHeader(name))?;
@@ -219,23 +241,24 @@ impl Transport {
             headers.insert(HeaderName::from_static(name), value);
         }
         let url = request.url.clone();
-        let builder = self.client(&url, trust)?.request(request.method, request.url).headers(headers);
-        let lane = self.pace.lane(&server(&url));
-        let _slot = lane.enter().await;
+        let builder = self.client(&url, verification)?.request(request.method, request.url).headers(headers);
+        let limit_for = self.limits.limit_for(&server(&url));
+        let _slot = limit_for.enter().await;
         let (builder, activity) = match request.body {
             Body::Bytes(bytes) => (builder.body(bytes), Activity::default()),
             Body::Stream(outgoing) => (outgoing.attach(builder)?, outgoing.activity()),
         };
-        let response = while_moving(&activity, builder.send()).await?.map_err(|error| self.fault(&error, &url))?;
+        let response =
+            with_stall_timeout(&activity, builder.send()).await?.map_err(|error| self.fault(&error, &url))?;
         if response.version() < reqwest::Version::HTTP_2 {
-            self.pace.narrow(&lane);
+            self.limits.cap_http1(&limit_for);
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if request.streams && (200..300).contains(&status) {
             // What is read for long keeps nobody from asking: what it is sent on to needs a place too.
-            return Ok(Response { status, headers, body: Vec::new(), stream: Some(Incoming(response)) });
+            return Ok(Response { status, headers, body: Vec::new(), stream: Some(ResponseBody(response)) });
         }
-        let body = read_body(Incoming(response), request.limit).await?;
+        let body = read_body(ResponseBody(response), request.limit).await?;
         Ok(Response { status, headers, body, stream: None })
     }
 
@@ -253,28 +276,28 @@ impl Transport {
         self.proxies.get_or_init(Proxies::from_environment)
     }
 
-    fn client(&self, url: &Url, trust: Trust) -> Result<reqwest::Client, TransportFault> {
+    fn client(&self, url: &Url, verification: CertVerification) -> Result<reqwest::Client, TransportFault> {
         let host = server(url);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(trust, Some(host.clone()))) {
+        if let Some(client) = clients.get(&(verification, Some(host.clone()))) {
             return Ok(client.clone());
         }
         let files = if url.scheme() == "https" {
-            self.certificates.load(&host, self.log)
+            self.certificates.load(&host, &self.console)
         } else {
             Ok(HostCertificates::default())
         };
         let files = match files {
             // Who trusts anyone is not stopped by files about whom to trust.
-            Err(_) if trust == Trust::Any => HostCertificates::default(),
+            Err(_) if verification == CertVerification::Disabled => HostCertificates::default(),
             files => files.map_err(TransportFault::Certificates)?,
         };
         let is_special = files != HostCertificates::default();
-        let key = (trust, is_special.then_some(host));
+        let key = (verification, is_special.then_some(host));
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = client(trust, &files, self.proxies().clone())?;
+        let client = client(verification, &files, self.proxies().clone())?;
         clients.insert(key, client.clone());
         Ok(client)
     }
@@ -285,10 +308,14 @@ fn timed_out(request: &Request) -> TransportError {
     TransportError { method, url, fault: TransportFault::Timeout }
 }
 
-fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<reqwest::Client, TransportFault> {
-    let connect_limit = match trust {
-        Trust::System => CONNECT_LIMIT,
-        Trust::Any => CONNECT_LIMIT_BEFORE_FALLBACK,
+fn client(
+    verification: CertVerification,
+    files: &HostCertificates,
+    proxies: Proxies,
+) -> Result<reqwest::Client, TransportFault> {
+    let connect_limit = match verification {
+        CertVerification::Enabled => CONNECT_LIMIT,
+        CertVerification::Disabled => CONNECT_LIMIT_BEFORE_FALLBACK,
     };
     let built = reqwest::Client::builder()
         .proxy(reqwest::Proxy::custom(move |url| proxies.proxy_for(url)))
@@ -296,19 +323,19 @@ fn client(trust: Trust, files: &HostCertificates, proxies: Proxies) -> Result<re
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(connect_limit)
-        .tls_backend_preconfigured(tls::configuration(trust, files).map_err(TransportFault::Certificates)?)
+        .tls_backend_preconfigured(tls::configuration(verification, files).map_err(TransportFault::Certificates)?)
         .build();
     built.map_err(|error| TransportFault::Broken(error.to_string()))
 }
 
 /// Reads a whole body into memory.
-async fn read_body(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, TransportFault> {
+async fn read_body(mut incoming: ResponseBody, limit: usize) -> Result<Vec<u8>, TransportFault> {
     let mut body = Vec::new();
-    while let Some(piece) = incoming.piece().await? {
-        if body.len() + piece.len() > limit {
+    while let Some(chunk) = incoming.chunk().await? {
+        if body.len() + chunk.len() > limit {
             return Err(TransportFault::TooLarge(limit));
         }
-        body.extend_from_slice(&piece);
+        body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
@@ -339,7 +366,7 @@ pub fn form(fields: &[(&str, &str)]) -> String {
     url.query().unwrap_or_default().to_owned()
 }
 
-/// The usual name of a status code, `Not Found`.
+/// The usual name of a status code, `Not Lookup`.
 #[must_use]
 pub fn status_name(status: u16) -> &'static str {
     reqwest::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()

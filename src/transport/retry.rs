@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 
 /// How much is put up with before an error is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How often a request is tried again.
     pub retries: u32,
     /// How long the tries of one request may take in all.
     pub limit: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self { retries: 8, limit: Duration::from_secs(300) }
     }
@@ -27,7 +27,7 @@ const CONNECT_RETRIES: u32 = 2;
 
 /// What is known after a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Retryable {
     /// Another try would end the same way, or this one has succeeded.
     Final,
     /// Another try may end better; the server may have said when.
@@ -35,46 +35,52 @@ pub(super) enum Verdict {
 }
 
 /// Judges an answer by its status: overload and passing faults are worth another try.
-pub(super) fn judge_response(response: &Response, now: SystemTime) -> Verdict {
+pub(super) fn classify_response(response: &Response, now: SystemTime) -> Retryable {
     let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
-    judge_status(response.status, retry_after)
+    classify_status(response.status, retry_after)
 }
 
-pub(super) fn judge_status(status: u16, retry_after: Option<Duration>) -> Verdict {
+pub(super) fn classify_status(status: u16, retry_after: Option<Duration>) -> Retryable {
     match status {
-        408 | 429 | 500 | 502 | 503 | 504 => Verdict::Transient { retry_after, retries: u32::MAX },
-        _ => Verdict::Final,
+        408 | 429 | 500 | 502 | 503 | 504 => Retryable::Transient { retry_after, retries: u32::MAX },
+        _ => Retryable::Final,
     }
 }
 
 /// Judges a missing answer. Everything that is sent to a registry may be sent twice.
-pub(super) fn judge_fault(fault: &TransportFault) -> Verdict {
+pub(super) fn classify_fault(fault: &TransportFault) -> Retryable {
     match fault {
         TransportFault::Connect(_) | TransportFault::Proxy { .. } => {
-            Verdict::Transient { retry_after: None, retries: CONNECT_RETRIES }
+            Retryable::Transient { retry_after: None, retries: CONNECT_RETRIES }
         }
         TransportFault::Timeout | TransportFault::Broken(_) => {
-            Verdict::Transient { retry_after: None, retries: u32::MAX }
+            Retryable::Transient { retry_after: None, retries: u32::MAX }
         }
         TransportFault::Tls(_)
         | TransportFault::Certificates(_)
         | TransportFault::NotTls
         | TransportFault::TooLarge(_)
-        | TransportFault::BadHeader(_) => Verdict::Final,
+        | TransportFault::BadHeader(_) => Retryable::Final,
     }
 }
 
-/// How long to wait before another try; none if there is to be none. `made` counts the tries so far, `spent` is the
-/// time they took, `chance` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
-pub(super) fn wait(patience: Patience, verdict: Verdict, made: u32, spent: Duration, chance: f64) -> Option<Duration> {
-    let Verdict::Transient { retry_after, retries } = verdict else { return None };
-    if made > patience.retries.min(retries) {
+/// How long to wait before another try; none if there is to be none. `attempts` counts the tries so far, `spent` is the
+/// time they took, `jitter` is a number from 0 to 1 that keeps many clients from coming back at the same moment.
+pub(super) fn wait(
+    retry_policy: RetryPolicy,
+    retryable: Retryable,
+    attempts: u32,
+    spent: Duration,
+    jitter: f64,
+) -> Option<Duration> {
+    let Retryable::Transient { retry_after, retries } = retryable else { return None };
+    if attempts > retry_policy.retries.min(retries) {
         return None;
     }
-    let doubled = FIRST_WAIT.saturating_mul(1 << made.saturating_sub(1).min(16)).min(LONGEST_WAIT);
-    let own = doubled.mul_f64(0.5 + chance / 2.0);
+    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    let own = doubled.mul_f64(0.5 + jitter / 2.0);
     let wait = retry_after.map_or(own, |asked| asked.min(LONGEST_WAIT).max(own));
-    (spent + wait < patience.limit).then_some(wait)
+    (spent + wait < retry_policy.limit).then_some(wait)
 }
 
 /// Seconds, or a date (RFC 9110 section 10.2.3).
@@ -90,15 +96,15 @@ fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    const TRANSIENT: Verdict = Verdict::Transient { retry_after: None, retries: u32::MAX };
+    const TRANSIENT: Retryable = Retryable::Transient { retry_after: None, retries: u32::MAX };
 
-    fn waited(verdict: Verdict, made: u32, chance: f64) -> Option<u128> {
-        wait(Patience::default(), verdict, made, Duration::ZERO, chance).map(|wait| wait.as_millis())
+    fn waited(retryable: Retryable, attempts: u32, jitter: f64) -> Option<u128> {
+        wait(RetryPolicy::default(), retryable, attempts, Duration::ZERO, jitter).map(|wait| wait.as_millis())
     }
 
     #[test]
     fn waits_double_up_to_a_limit_and_vary() {
-        let longest: Vec<_> = (1..=8).map(|made| waited(TRANSIENT, made, 1.0).unwrap()).collect();
+        let longest: Vec<_> = (1..=8).map(|attempts| waited(TRANSIENT, attempts, 1.0).unwrap()).collect();
         assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 16000, 30000]);
         assert_eq!(waited(TRANSIENT, 1, 0.0), Some(125));
     }
@@ -106,18 +112,18 @@ mod tests {
     #[test]
     fn patience_ends() {
         assert_eq!(waited(TRANSIENT, 9, 1.0), None);
-        assert_eq!(waited(Verdict::Final, 1, 1.0), None);
-        let connect = judge_fault(&TransportFault::Connect(String::new()));
+        assert_eq!(waited(Retryable::Final, 1, 1.0), None);
+        let connect = classify_fault(&TransportFault::Connect(String::new()));
         assert!(waited(connect, 2, 1.0).is_some() && waited(connect, 3, 1.0).is_none());
-        let patience = Patience { retries: 8, limit: Duration::from_secs(1) };
-        assert_eq!(wait(patience, TRANSIENT, 1, Duration::from_millis(800), 1.0), None);
+        let retry_policy = RetryPolicy { retries: 8, limit: Duration::from_secs(1) };
+        assert_eq!(wait(retry_policy, TRANSIENT, 1, Duration::from_millis(800), 1.0), None);
     }
 
     #[test]
     fn the_server_may_say_when_within_reason() {
         let asked = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
-            waited(Verdict::Transient { retry_after, retries: u32::MAX }, 1, 1.0).unwrap()
+            waited(Retryable::Transient { retry_after, retries: u32::MAX }, 1, 1.0).unwrap()
         };
         assert_eq!((asked(0), asked(2), asked(3600)), (250, 2000, 30000));
     }

@@ -1,24 +1,23 @@
-//! TLS settings that cost nothing until a TLS connection is made.
+//! TLS settings that cost nothing until a TLS connection is attempts.
 
-use super::Trust;
-use super::validity::validity;
+use super::CertVerification;
 use crate::config::{HostCertificates, named_by_user};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
 /// The settings for one registry: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1. The error tells what is wrong with the
 /// certificate files.
-pub(super) fn configuration(trust: Trust, files: &HostCertificates) -> Result<ClientConfig, String> {
+pub(super) fn configuration(verification: CertVerification, files: &HostCertificates) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let check = CertificateCheck {
-        trust,
+        verification,
         provider: Arc::clone(&provider),
         authorities: certificates(&files.authorities)?,
         roots: OnceLock::new(),
@@ -50,7 +49,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 /// system without any can still talk plain HTTP.
 #[derive(Debug)]
 struct CertificateCheck {
-    trust: Trust,
+    verification: CertVerification,
     provider: Arc<CryptoProvider>,
     /// Trusted beside the system's.
     authorities: Vec<CertificateDer<'static>>,
@@ -62,11 +61,28 @@ impl CertificateCheck {
     /// right time. `openssl req -x509` makes certificates that claim to be authorities; the TLS library never takes
     /// one of those from a server, and Go does when it is trusted itself.
     fn is_named_by_user(&self, shown: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> bool {
-        let named = certificates(&named_by_user()).unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let named = named_by_user().and_then(|pem| certificates(&pem)).unwrap_or_default();
         self.authorities.iter().chain(&named).any(|certificate| certificate == shown)
-            && validity(shown).is_some_and(|dates| dates.contains(&now))
-            && ParsedCertificate::try_from(shown).is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
+            && ParsedCertificate::try_from(shown).is_ok_and(|parsed| {
+                verify_server_name(&parsed, name).is_ok() && self.is_in_validity_period(&parsed, now)
+            })
+    }
+
+    /// The path is checked after the dates, so without any roots a certificate within its dates is of an unknown issuer.
+    fn is_in_validity_period(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> bool {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let no_roots = RootCertStore::empty();
+        let checked = verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, algorithms);
+        !matches!(
+            checked,
+            Err(Error::InvalidCertificate(
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. }
+                    | CertificateError::BadEncoding
+            ))
+        )
     }
 }
 
@@ -79,10 +95,14 @@ impl ServerCertVerifier for CertificateCheck {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.trust == Trust::Any {
+        if self.verification == CertVerification::Disabled {
             return Ok(ServerCertVerified::assertion());
         }
-        let load = || Verifier::new_with_extra_roots(self.authorities.iter().cloned(), Arc::clone(&self.provider));
+        let load = || {
+            // The verifier reads SSL_CERT_FILE too, without looking at what kind of file it is.
+            named_by_user().map_err(Error::General)?;
+            Verifier::new_with_extra_roots(self.authorities.iter().cloned(), Arc::clone(&self.provider))
+        };
         let verifier = self.roots.get_or_init(load).as_ref().map_err(Clone::clone)?;
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(Error::InvalidCertificate(_)) if self.is_named_by_user(end_entity, server_name, now) => {

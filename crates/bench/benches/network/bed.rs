@@ -1,0 +1,209 @@
+//! Where the tools are measured: a registry and a token server, both far away.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::tools::{Names, Tool};
+use mfst_testkit::acl::Acl;
+use mfst_testkit::certs::{self, Identity};
+use mfst_testkit::embedded::Embedded;
+use mfst_testkit::proxy::Proxy;
+use mfst_testkit::rtt::Relay;
+use mfst_testkit::sample::Sample;
+use mfst_testkit::sandbox::{Ran, Sandbox};
+use mfst_testkit::token::TokenServer;
+
+const PLATFORMS: [&str; 10] = [
+    "linux/amd64",
+    "linux/arm64",
+    "linux/arm/v7",
+    "linux/s390x",
+    "linux/ppc64le",
+    "linux/386",
+    "linux/riscv64",
+    "linux/arm/v6",
+    "linux/mips64le",
+    "linux/arm/v5",
+];
+
+/// What the registry and its token server are called: many tools treat what is on this machine in a way of their own. A
+/// proxy, which is as near as can be, knows where the names lead.
+const REGISTRY: &str = "registry.test";
+const AUTH: &str = "tokens.test";
+
+/// What one run of a tool took.
+#[derive(Debug)]
+pub struct Cost {
+    /// The time of all its commands together.
+    pub wall: Duration,
+    /// Connections to the registry and to its token server.
+    pub connections: u64,
+    /// Requests to the registry.
+    pub requests: usize,
+    /// Requests to the token server.
+    pub tokens: usize,
+    /// The most memory that a command had, in MiB, where the system tells.
+    pub memory: Option<u64>,
+}
+
+/// Runs a command and tells how long it took and how much memory it had.
+fn run(command: &mut Command) -> Result<(Duration, Option<u64>), String> {
+    let begun = Instant::now();
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let (process, is_over) = (child.id(), AtomicBool::new(false));
+    let watch = || {
+        let mut peak = None;
+        while !is_over.load(Ordering::SeqCst) {
+            peak = peak.max(peak_of(process));
+            thread::sleep(Duration::from_millis(1));
+        }
+        peak
+    };
+    let (output, wall, peak) = thread::scope(|scope| {
+        let watch = scope.spawn(watch);
+        let output = child.wait_with_output();
+        let wall = begun.elapsed();
+        is_over.store(true, Ordering::SeqCst);
+        (output, wall, watch.join().expect("the end of the watch"))
+    });
+    let ran = Ran::from(output.map_err(|error| error.to_string())?);
+    match ran.code {
+        Some(0) => Ok((wall, peak)),
+        _ => Err(format!("failed: {}", ran.stderr.lines().next().unwrap_or_default())),
+    }
+}
+
+/// The most memory that a process has had so far, in MiB.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes.div_ceil(1024))
+}
+
+/// A registry in which `src/0:1`, `src/1:1`, … are images.
+pub struct Bed {
+    registry: Embedded,
+    tokens: TokenServer,
+    ways: [Relay; 2],
+    names: Proxy,
+    identity: Identity,
+    images: usize,
+    runs: Cell<usize>,
+}
+
+impl Bed {
+    /// With this many images of this many blobs each.
+    pub fn new(rtt: Duration, images: usize, blobs: usize) -> Self {
+        let identity = certs::private_ca();
+        let acl = Acl::default().user("bench", "secret", &[("*", "pull,push")]);
+        let tokens = TokenServer::plain(acl).tls(&identity).start();
+        let to_tokens = Relay::start(tokens.address(), rtt);
+        let realm = format!("https://{AUTH}/token");
+        let challenge = format!("Bearer realm=\"{realm}\",service=\"{{service}}\"{{scope}}{{error}}");
+        let registry = Embedded::plain().tls(&identity).bearer_in_words(&tokens, &[&challenge]).start();
+        for image in 0..images {
+            let layers: Vec<String> = (1..blobs).map(|layer| format!("layer {layer} of {image}")).collect();
+            let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+            let sample = Sample::oci_with_layers(PLATFORMS[image % PLATFORMS.len()], &layers);
+            registry.put_image(&format!("src/{image}"), "1", &sample);
+        }
+        let ways = [Relay::start(registry.address(), rtt), to_tokens];
+        let route = |host: &str| format!("{host}:443");
+        let names = Proxy::open().route(&route(REGISTRY), ways[0].address()).route(&route(AUTH), ways[1].address());
+        Self { registry, tokens, ways, names: names.start(), identity, images, runs: Cell::new(0) }
+    }
+
+    /// A home that has seen nothing yet, logged in to the registry.
+    pub fn home(&self) -> Sandbox {
+        let mut home = Sandbox::running(&[env!("CARGO_BIN_EXE_mfst-bench").as_ref()]);
+        home.log_in(REGISTRY, "bench", "secret");
+        home.env("HTTPS_PROXY", self.names.url());
+        home.env("SSL_CERT_FILE", self.identity.trust_file());
+        home
+    }
+
+    /// Lets a tool make a list in a repository of its own, and looks whether it
+    /// has done so.
+    pub fn cost(&self, tool: &Tool) -> Result<Cost, String> {
+        self.runs.set(self.runs.get() + 1);
+        let repository = format!("dst/{}", self.runs.get());
+        let names = Names {
+            list: format!("{REGISTRY}/{repository}:1"),
+            images: (0..self.images).map(|image| format!("{REGISTRY}/src/{image}:1")).collect(),
+        };
+        let home = self.home();
+        let mut commands = (tool.commands)(&home, &names);
+        self.registry.log().clear();
+        let (tokens, connections) = (self.tokens.log().entries().len(), self.connections());
+        let (mut wall, mut memory) = (Duration::ZERO, None);
+        for command in &mut commands {
+            let (time, peak) = run(command)?;
+            wall += time;
+            memory = memory.max(peak);
+        }
+        let cost = Cost {
+            wall,
+            memory,
+            connections: self.connections() - connections,
+            requests: self.registry.log().entries().len(),
+            tokens: self.tokens.log().entries().len() - tokens,
+        };
+        self.check(&repository)?;
+        Ok(cost)
+    }
+
+    fn connections(&self) -> u64 {
+        self.ways.iter().map(Relay::connections).sum()
+    }
+
+    /// Whether a repository has the list and everything in it.
+    fn check(&self, repository: &str) -> Result<(), String> {
+        let read = |reference: &str| -> Option<Value> {
+            serde_json::from_slice(&self.registry.manifest(repository, reference)?.1).ok()
+        };
+        let list = read("1").ok_or("made no list")?;
+        let entries: Vec<&Value> = list["manifests"].as_array().into_iter().flatten().collect();
+        if entries.len() != self.images {
+            return Err(format!("made a list of {} images", entries.len()));
+        }
+        for entry in entries {
+            let image = entry["digest"].as_str().and_then(read).ok_or("left an image behind")?;
+            let layers = image["layers"].as_array().into_iter().flatten();
+            let mut blobs = layers.chain([&image["config"]]).filter_map(|blob| blob["digest"].as_str());
+            if !blobs.all(|digest| self.registry.has_blob(repository, digest)) {
+                return Err("left a blob behind".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a relay that is set to this round trip really makes of it: the time of
+/// an exchange of one byte on an open connection, on average.
+pub fn round_trip(rtt: Duration) -> Duration {
+    const EXCHANGES: u32 = 20;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    let relay = Relay::start(listener.local_addr().expect("the bound address"), rtt);
+    let echo = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut byte = [0];
+        while stream.read_exact(&mut byte).is_ok() && stream.write_all(&byte).is_ok() {}
+    });
+    let mut stream = TcpStream::connect(relay.address()).expect("a connection");
+    let mut exchange = || stream.write_all(b"x").and_then(|()| stream.read_exact(&mut [0])).expect("an echo");
+    exchange();
+    let begun = Instant::now();
+    (0..EXCHANGES).for_each(|_| exchange());
+    let mean = begun.elapsed() / EXCHANGES;
+    drop(stream);
+    echo.join().expect("the end of the echo");
+    mean
+}

@@ -1,0 +1,229 @@
+//! Where the login for a repository comes from.
+
+use super::auths::{Auths, AuthsError, Login, Preference, server_name};
+use super::helper;
+use crate::file::{self, ReadError, reason};
+use crate::json::Object;
+use crate::output::Console;
+use crate::reference::Reference;
+use std::collections::{BTreeMap, HashMap};
+use std::env;
+use std::fmt::Display;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The environment variable that holds logins itself.
+const ENVIRONMENT: &str = "DOCKER_AUTH_CONFIG";
+
+/// Everything that may know a login. Nothing is asked before a registry wants to see one.
+#[derive(Debug, Default)]
+pub struct Keychain {
+    environment: Auths,
+    /// `config.json`.
+    docker: AuthFile,
+    /// The files of podman, skopeo and buildah, for registries that docker has no login for.
+    containers: Vec<AuthFile>,
+    /// How long a helper may take.
+    limit: Duration,
+    /// What helpers have said, by helper and server: each is run once.
+    answers: Mutex<HashMap<(String, String), Answer>>,
+}
+
+/// What a helper has said: a login, that there is none, or why it cannot say.
+type Answer = Result<Option<Login>, String>;
+
+/// The logins in one file.
+#[derive(Debug, Clone, Default)]
+pub struct AuthFile {
+    path: PathBuf,
+    auths: Auths,
+    /// A helper for all registries.
+    store: Option<String>,
+    /// Helpers for single registries; an empty name means "none for this one".
+    helpers: BTreeMap<String, String>,
+}
+
+/// One place to look for a login.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum CredentialSource {
+    Environment { key: String },
+    Docker { key: String },
+    Containers { file: usize, key: String },
+    Helper { name: String, server: String },
+}
+
+/// The sources where the login for a repository may be, in order. Two repositories with the same sources have the same
+/// login.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CredentialSources(Vec<CredentialSource>);
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    /// The login; none to go on without one.
+    pub login: Option<Login>,
+    /// What went wrong on the way.
+    pub lookup_error: Option<String>,
+}
+
+impl AuthFile {
+    /// Takes what a configuration file says about logins.
+    pub fn read(path: &Path, object: &Object) -> Result<Self, AuthsError> {
+        Ok(Self {
+            path: path.to_owned(),
+            auths: Auths::read(object)?,
+            store: Some(object.string("credsStore")?).filter(|store| !store.is_empty()),
+            helpers: object.string_map("credHelpers")?,
+        })
+    }
+
+    fn helper(&self, server: &str) -> Option<&str> {
+        let own = self.helpers.get(server).map(String::as_str);
+        own.or(self.store.as_deref()).filter(|name| !name.is_empty())
+    }
+
+    fn knows_nothing(&self) -> bool {
+        self.auths.is_empty() && self.store.is_none() && self.helpers.is_empty()
+    }
+}
+
+impl Keychain {
+    /// The logins of the environment, of docker's file and of the containers tools' files.
+    pub fn new(mut docker: AuthFile, limit: Duration, console: &Console) -> Self {
+        let environment = env::var(ENVIRONMENT).ok().filter(|text| !text.is_empty());
+        let environment = environment.map(|text| Auths::read_strictly(&text)).transpose();
+        let environment = environment.unwrap_or_else(|error| {
+            console.plain(format_args!("Failed to create credential store from {ENVIRONMENT}: {error}"));
+            None
+        });
+        if docker.knows_nothing() {
+            docker.store = default_store();
+        }
+        let containers =
+            containers_files().into_iter().filter_map(|path| read_containers_file(&path, console)).collect();
+        Self { environment: environment.unwrap_or_default(), docker, containers, limit, answers: Mutex::default() }
+    }
+
+    /// Where the login for a repository may be: docker's order, and then the containers tools' files.
+    #[must_use]
+    pub fn sources(&self, reference: &Reference) -> CredentialSources {
+        let server = server_name(reference);
+        let mut sources = Vec::new();
+        if let Some(key) = self.environment.find(reference, Preference::Exact) {
+            sources.push(CredentialSource::Environment { key: key.to_owned() });
+        }
+        if let Some(name) = self.docker.helper(server) {
+            sources.push(CredentialSource::Helper { name: name.to_owned(), server: server.to_owned() });
+        }
+        if let Some(key) = self.docker.auths.find(reference, Preference::Registry) {
+            sources.push(CredentialSource::Docker { key: key.to_owned() });
+        }
+        for (file, containers) in self.containers.iter().enumerate() {
+            if let Some(key) = containers.auths.find(reference, Preference::LongestPath) {
+                sources.push(CredentialSource::Containers { file, key: key.to_owned() });
+            }
+            if let Some(name) = containers.helper(reference.domain()) {
+                sources.push(CredentialSource::Helper { name: name.to_owned(), server: reference.domain().to_owned() });
+            }
+        }
+        CredentialSources(sources)
+    }
+
+    /// Looks for the login, and runs helpers to do so.
+    #[must_use]
+    pub fn resolve(&self, sources: &CredentialSources, console: &Console) -> Lookup {
+        let mut found = Lookup::default();
+        let mut docker_file_counts = true;
+        for place in &sources.0 {
+            found.login = match place {
+                CredentialSource::Environment { key } => self.environment.get(key).cloned(),
+                // docker does not look into its file when a helper has said that there is no login.
+                CredentialSource::Docker { key } if docker_file_counts => self.docker.auths.get(key).cloned(),
+                CredentialSource::Docker { .. } => None,
+                CredentialSource::Containers { file, key } => self.containers[*file].auths.get(key).cloned(),
+                CredentialSource::Helper { name, server } => match self.ask(name, server, console) {
+                    Ok(login) => {
+                        docker_file_counts = login.is_some();
+                        login
+                    }
+                    Err(lookup_error) => {
+                        found.lookup_error = Some(lookup_error);
+                        None
+                    }
+                },
+            };
+            if found.login.is_some() {
+                console.debug(format_args!("using the login from {}", self.describe(place)));
+                break;
+            }
+        }
+        found
+    }
+
+    fn ask(&self, name: &str, server: &str, console: &Console) -> Answer {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = answers.entry((name.to_owned(), server.to_owned())).or_insert_with(|| {
+            helper::get(name, server, self.limit).map_err(|error| {
+                let lookup_error = format!("{} gives no login for {server}: {error}", helper::program(name));
+                console.warn(&lookup_error);
+                lookup_error
+            })
+        });
+        answer.clone()
+    }
+
+    fn describe(&self, place: &CredentialSource) -> String {
+        match place {
+            CredentialSource::Environment { .. } => ENVIRONMENT.to_owned(),
+            CredentialSource::Docker { key } => format!("{key} in {}", self.docker.path.display()),
+            CredentialSource::Containers { file, key } => format!("{key} in {}", self.containers[*file].path.display()),
+            CredentialSource::Helper { name, .. } => helper::program(name),
+        }
+    }
+}
+
+/// The helper that docker uses where nothing is configured, if it is installed.
+fn default_store() -> Option<String> {
+    let name = match env::consts::OS {
+        "macos" => "osxkeychain",
+        _ if helper::find("pass").is_some() => "pass",
+        _ => "secretservice",
+    };
+    helper::find(&helper::program(name)).map(|_| name.to_owned())
+}
+
+/// The files of the containers tools (containers-auth.json(5)). `REGISTRY_AUTH_FILE` stands for all of them.
+fn containers_files() -> Vec<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(file) = variable("REGISTRY_AUTH_FILE") {
+        return vec![file];
+    }
+    let configuration = variable("XDG_CONFIG_HOME").or_else(|| Some(dirs::home_dir()?.join(".config")));
+    let directories = [variable("XDG_RUNTIME_DIR"), configuration];
+    directories.into_iter().flatten().map(|directory| directory.join("containers").join("auth.json")).collect()
+}
+
+/// Only `--debug` shows why a file that is not docker's own is skipped, unless it must not even be read.
+fn read_containers_file(path: &Path, console: &Console) -> Option<AuthFile> {
+    let skipped = |error: &dyn Display| format!("skipping {}: {error}", path.display());
+    let content = match file::read(path) {
+        Ok(content) => String::from_utf8_lossy(&content).into_owned(),
+        Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound => return None,
+        Err(ReadError::Io(error)) => {
+            console.debug(skipped(&reason(&error)));
+            return None;
+        }
+        Err(error) => {
+            console.warn(skipped(&error));
+            return None;
+        }
+    };
+    if content.is_empty() {
+        return None;
+    }
+    let read =
+        Object::parse(&content, "ConfigFile").map_err(Into::into).and_then(|object| AuthFile::read(path, &object));
+    read.inspect_err(|error| console.debug(skipped(error))).ok()
+}

@@ -1,0 +1,107 @@
+//! Prints errors with their hints, and picks the exit code. The messages themselves belong to the error types.
+
+use crate::output::Console;
+use crate::registry::RegistryError;
+use crate::store::StoreError;
+use std::fmt;
+use std::process::ExitCode;
+use thiserror::Error;
+
+/// A command line that cannot be carried out.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct UsageError {
+    /// The message, with the usage of the command where docker prints it.
+    pub message: String,
+    /// 125 for flags and 1 for everything else, as docker has it.
+    pub exit_code: u8,
+    /// What the user may have meant.
+    pub hint: Option<String>,
+}
+
+/// Several errors of one command, each printed on a line of its own.
+#[derive(Debug)]
+pub struct MultiError(pub Vec<anyhow::Error>);
+
+impl std::error::Error for MultiError {}
+
+impl fmt::Display for MultiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(|error| format!("{error:#}")).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// An error with a hint that only the command can give.
+#[derive(Debug)]
+pub struct WithHint {
+    /// The error.
+    pub error: anyhow::Error,
+    /// What the user can do about it.
+    pub hint: String,
+}
+
+impl std::error::Error for WithHint {}
+
+impl fmt::Display for WithHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+/// Prints the error, then its hints.
+#[must_use]
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    let console = Console::default();
+    print(&console, error);
+    for hint in hints(error) {
+        console.hint(hint);
+    }
+    ExitCode::from(error.downcast_ref::<UsageError>().map_or(1, |usage| usage.exit_code))
+}
+
+/// Each error is one line; only the usage of a command has several.
+fn print(console: &Console, error: &anyhow::Error) {
+    if let Some(MultiError(errors)) = error.downcast_ref() {
+        for error in errors {
+            print(console, error);
+        }
+    } else if let Some(WithHint { error, .. }) = error.downcast_ref() {
+        print(console, error);
+    } else if let Some(UsageError { message, .. }) = error.downcast_ref() {
+        console.usage(message);
+    } else {
+        console.plain(format_args!("{error:#}"));
+    }
+}
+
+fn hints(error: &anyhow::Error) -> Vec<String> {
+    if let Some(MultiError(errors)) = error.downcast_ref() {
+        return errors.iter().flat_map(hints).collect();
+    }
+    if let Some(WithHint { error, hint }) = error.downcast_ref() {
+        return hints(error).into_iter().chain([hint.clone()]).collect();
+    }
+    if let Some(UsageError { hint, .. }) = error.downcast_ref() {
+        return hint.iter().cloned().collect();
+    }
+    let of_store = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<StoreError>()?.hint();
+    let of_registry = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<RegistryError>()?.hint();
+    error.chain().filter_map(|cause| of_store(cause).or_else(|| of_registry(cause))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::Reference;
+
+    #[test]
+    fn a_chain_is_one_line_and_hints_are_found_in_it() {
+        let reference = Reference::parse("h.io/a").unwrap();
+        let error = anyhow::Error::from(StoreError::NotFound(reference)).context("outer");
+        assert_eq!(format!("{error:#}"), "outer: No such manifest: h.io/a:latest");
+        assert!(hints(&error).is_empty());
+        let blob = RegistryError::BlobUnknown { url: "https://h.io/x".into() };
+        assert_eq!(hints(&anyhow::Error::from(blob).context("outer")).len(), 1);
+    }
+}

@@ -1,0 +1,93 @@
+//! stdout and stderr.
+
+use super::progress::Progress;
+use super::text;
+use indicatif::MultiProgress;
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where a command prints. Clones share one terminal, so that lines never break a progress bar.
+///
+/// A message on stderr is one line whatever is in it, so that no text from a registry can pose as a message of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Console(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether `--debug` was given.
+    debug: bool,
+    has_warned: AtomicBool,
+    bars: MultiProgress,
+}
+
+impl Console {
+    /// A console that prints debug lines only if asked to.
+    #[must_use]
+    pub fn new(debug: bool) -> Self {
+        Self(Arc::new(State { debug, ..State::default() }))
+    }
+
+    /// Prints to stdout: exactly these bytes, or the same with terminal control characters escaped if it is a terminal.
+    /// A reader that has closed the pipe is not an error.
+    pub fn print(&self, output: impl AsRef<[u8]>) -> io::Result<()> {
+        let output = output.as_ref();
+        let mut out = io::stdout().lock();
+        let output = if out.is_terminal() { text::escape(output).into_bytes().into() } else { Cow::Borrowed(output) };
+        match self.0.bars.suspend(|| out.write_all(&output).and_then(|()| out.flush())) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Prints a debug message if `--debug` was given.
+    pub fn debug(&self, message: impl Display) {
+        if self.0.debug {
+            self.line("debug: ", message);
+        }
+    }
+
+    /// Prints a warning.
+    pub fn warn(&self, message: impl Display) {
+        self.0.has_warned.store(true, Ordering::Relaxed);
+        self.line("warning: ", message);
+    }
+
+    /// Whether any warning has been printed.
+    #[must_use]
+    pub fn has_warned(&self) -> bool {
+        self.0.has_warned.load(Ordering::Relaxed)
+    }
+
+    /// Prints a hint.
+    pub fn hint(&self, message: impl Display) {
+        self.line("hint: ", message);
+    }
+
+    /// Prints a message without a prefix: docker's own messages, which scripts may look for.
+    pub fn plain(&self, message: impl Display) {
+        self.line("", message);
+    }
+
+    /// Prints the usage of a command to stderr, the only text there that has line breaks of its own. Nothing from a
+    /// registry or a file may be in it.
+    pub fn usage(&self, usage: &str) {
+        for line in usage.split('\n') {
+            self.plain(line);
+        }
+    }
+
+    /// Progress bars on stderr, unless `quiet` or `--debug` was given or stderr is not a terminal.
+    #[must_use]
+    pub fn progress(&self, quiet: bool) -> Progress {
+        Progress::new(!quiet && !self.0.debug, &self.0.bars)
+    }
+
+    /// Prints one line to stderr. A closed stderr is not an error.
+    fn line(&self, prefix: &str, message: impl Display) {
+        let line = text::line(&format!("{prefix}{message}")) + "\n";
+        let _ = self.0.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
+    }
+}

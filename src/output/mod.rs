@@ -1,0 +1,11 @@
+//! stdout and stderr, progress bars, result files.
+
+mod console;
+mod progress;
+mod result_file;
+mod text;
+
+pub use console::Console;
+pub use progress::{Bar, Progress};
+pub use result_file::{ResultFile, ResultFileError};
+pub use text::{is_terminal_control, one_line};

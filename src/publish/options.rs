@@ -1,0 +1,68 @@
+//! How to push, and where the results go.
+
+use crate::digest::Digest;
+use crate::output::{ResultFile, ResultFileError};
+use crate::reference::Reference;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// The flags that all commands share that push.
+#[derive(Debug, Default)]
+pub struct PushOptions {
+    /// Further tags, or full references.
+    pub tags: Vec<String>,
+    /// Whether to print the digest only.
+    pub quiet: bool,
+    /// A file for the digest.
+    pub digest_file: Option<PathBuf>,
+    /// A file for the metadata of the push.
+    pub metadata_file: Option<PathBuf>,
+    /// Whether to print what would be done, and to do nothing.
+    pub dry_run: bool,
+    /// Whether warnings are errors.
+    pub strict: bool,
+}
+
+/// A target that a list cannot be pushed to.
+#[derive(Debug, Error)]
+#[error("{0} names a digest; a list is pushed under a tag")]
+struct NoTag(Reference);
+
+impl PushOptions {
+    /// All names that the list gets, its own first.
+    pub fn targets(&self, list: &Reference) -> anyhow::Result<Vec<Reference>> {
+        let mut targets = vec![list.clone()];
+        for tag in &self.tags {
+            let is_tag = !tag.contains(['/', ':', '@']);
+            let target = Reference::parse(&if is_tag { format!("{}:{tag}", list.name()) } else { tag.clone() })?;
+            if target.digest().is_some() {
+                return Err(NoTag(target).into());
+            }
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Makes sure that the result files can be written.
+    pub(super) fn prepare_files(&self) -> Result<ResultFiles, ResultFileError> {
+        let prepare =
+            |path: &Option<PathBuf>| path.as_deref().filter(|_| !self.dry_run).map(ResultFile::prepare).transpose();
+        Ok(ResultFiles { digest: prepare(&self.digest_file)?, metadata: prepare(&self.metadata_file)? })
+    }
+}
+
+/// The files for the results of a push, if they are requested.
+pub(super) struct ResultFiles {
+    digest: Option<ResultFile>,
+    metadata: Option<ResultFile>,
+}
+
+impl ResultFiles {
+    /// Writes both.
+    pub(super) fn write(self, digest: &Digest, metadata: &[u8]) -> Result<(), ResultFileError> {
+        self.digest.map_or(Ok(()), |file| file.write(digest.as_str().as_bytes()))?;
+        self.metadata.map_or(Ok(()), |file| file.write(metadata))
+    }
+}

@@ -1,0 +1,3 @@
+//! Turns manifests and drafts into text.
+
+pub mod docker;
