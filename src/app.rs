@@ -1,7 +1,9 @@
 //! What every command works with: the configuration, the store, the console, and a registry client on demand.
 
 use crate::config::{self, Config};
-use crate::output::{Console, Progress};
+use crate::interrupt::Interrupts;
+use crate::output::{Console, Progress, ProgressMode};
+use crate::reference::Reference;
 use crate::registry::{Client, Settings};
 use crate::store::Store;
 use crate::transport::RetryPolicy;
@@ -25,6 +27,7 @@ pub struct App {
     pub console: Console,
     config: Config,
     network: Network,
+    interrupts: Interrupts,
 }
 
 impl App {
@@ -34,7 +37,7 @@ impl App {
         let directory = config::directory(config_directory)?;
         console.debug(format_args!("configuration directory {}", directory.display()));
         let config = Config::load(&directory, &console);
-        Ok(Self { store: Store::new(&directory), console, config, network })
+        Ok(Self { store: Store::new(&directory), console, config, network, interrupts: Interrupts::default() })
     }
 
     /// A client for registries; `insecure` allows unverified TLS and plain HTTP.
@@ -50,16 +53,21 @@ impl App {
         Client::new(settings, &self.console)
     }
 
-    /// Runs network work to its end. Commands that never call this never start a runtime.
+    /// Runs network work to its end, or to Ctrl-C. Commands that never call this never start a runtime.
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        runtime.context("cannot start the network runtime")?.block_on(work)
+        let runtime = runtime.context("cannot start the network runtime")?;
+        let done = runtime.block_on(self.interrupts.or_interrupted(work));
+        // Name lookups that are still going on are not waited for.
+        runtime.shutdown_background();
+        done
     }
 
-    /// Progress unless `quiet` or `--debug` was given.
+    /// Shows progress on stderr until what is returned is dropped. `target` is where the command sends to,
+    /// if it sends anything.
     #[must_use]
-    pub fn progress(&self, quiet: bool) -> Progress {
-        self.console.progress(quiet)
+    pub fn progress(&self, mode: ProgressMode, target: Option<&Reference>) -> Progress {
+        self.console.progress(mode, target.map(ToString::to_string))
     }
 
     /// Prints to stdout.

@@ -1,6 +1,8 @@
 //! Prints errors with their hints, and picks the exit code. The messages themselves belong to the error types.
 
+use crate::location::LocationError;
 use crate::output::Console;
+use crate::reference::ReferenceError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 use std::fmt;
@@ -17,6 +19,17 @@ pub struct UsageError {
     pub exit_code: u8,
     /// What the user may have meant.
     pub hint: Option<String>,
+}
+
+/// The user has pressed Ctrl-C.
+#[derive(Debug, Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+impl Interrupted {
+    /// As shells have it, and docker: 128 and the number of the signal.
+    const EXIT_CODE: u8 = 130;
+    const HINT: &str = "the same command, run again, continues where this one stopped";
 }
 
 /// Several errors of one command, each printed on a line of its own.
@@ -57,7 +70,15 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     for hint in hints(error) {
         console.hint(hint);
     }
-    ExitCode::from(error.downcast_ref::<UsageError>().map_or(1, |usage| usage.exit_code))
+    exit_code(error).into()
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<UsageError>() {
+        Some(usage) => usage.exit_code,
+        None if error.is::<Interrupted>() => Interrupted::EXIT_CODE,
+        None => 1,
+    }
 }
 
 /// Each error is one line; only the usage of a command has several.
@@ -85,9 +106,19 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(UsageError { hint, .. }) = error.downcast_ref() {
         return hint.iter().cloned().collect();
     }
-    let of_store = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<StoreError>()?.hint();
-    let of_registry = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<RegistryError>()?.hint();
-    error.chain().filter_map(|cause| of_store(cause).or_else(|| of_registry(cause))).collect()
+    if error.is::<Interrupted>() {
+        return vec![Interrupted::HINT.to_owned()];
+    }
+    error.chain().filter_map(hint_of).collect()
+}
+
+/// The hint that an error itself has.
+fn hint_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let of_store = || cause.downcast_ref::<StoreError>()?.hint();
+    let of_registry = || cause.downcast_ref::<RegistryError>()?.hint();
+    let of_reference = || cause.downcast_ref::<ReferenceError>()?.hint();
+    let of_location = || cause.downcast_ref::<LocationError>()?.hint();
+    of_store().or_else(of_registry).or_else(of_reference).or_else(of_location)
 }
 
 #[cfg(test)]
@@ -100,7 +131,7 @@ mod tests {
         let reference = Reference::parse("h.io/a").unwrap();
         let error = anyhow::Error::from(StoreError::NotFound(reference)).context("outer");
         assert_eq!(format!("{error:#}"), "outer: No such manifest: h.io/a:latest");
-        assert!(hints(&error).is_empty());
+        assert_eq!(hints(&error).len(), 1);
         let blob = RegistryError::BlobUnknown { url: "https://h.io/x".into() };
         assert_eq!(hints(&anyhow::Error::from(blob).context("outer")).len(), 1);
     }

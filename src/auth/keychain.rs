@@ -1,7 +1,7 @@
 //! Where the login for a repository comes from.
 
 use super::auths::{Auths, AuthsError, Login, Preference, server_name};
-use super::helper;
+use super::helper::{self, HelperError};
 use crate::file::{self, ReadError, reason};
 use crate::json::Object;
 use crate::output::Console;
@@ -43,6 +43,8 @@ pub struct AuthFile {
     store: Option<String>,
     /// Helpers for single registries; an empty name means "none for this one".
     helpers: BTreeMap<String, String>,
+    /// Whether there is a file that could not be read.
+    is_unreadable: bool,
 }
 
 /// One place to look for a login.
@@ -76,7 +78,14 @@ impl AuthFile {
             auths: Auths::read(object)?,
             store: Some(object.string("credsStore")?).filter(|store| !store.is_empty()),
             helpers: object.string_map("credHelpers")?,
+            is_unreadable: false,
         })
+    }
+
+    /// A file that could not be read. It has no logins.
+    #[must_use]
+    pub fn unreadable(path: &Path) -> Self {
+        Self { path: path.to_owned(), is_unreadable: true, ..Self::default() }
     }
 
     fn helper(&self, server: &str) -> Option<&str> {
@@ -156,9 +165,11 @@ impl Keychain {
             };
             if found.login.is_some() {
                 console.debug(format_args!("using the login from {}", self.describe(place)));
-                break;
+                return found;
             }
         }
+        let unreadable = || Some(format!("{} could not be read", self.docker.path.display()));
+        found.lookup_error = found.lookup_error.or_else(|| unreadable().filter(|_| self.docker.is_unreadable));
         found
     }
 
@@ -166,9 +177,14 @@ impl Keychain {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = answers.entry((name.to_owned(), server.to_owned())).or_insert_with(|| {
             helper::get(name, server, self.limit).map_err(|error| {
-                let lookup_error = format!("{} gives no login for {server}: {error}", helper::program(name));
-                console.warn(&lookup_error);
-                lookup_error
+                let program = helper::program(name);
+                console.warn(format_args!("{program} gives no login for {server}: {error}"));
+                match error {
+                    HelperError::NotInPath => format!(
+                        "install {program}, or remove it from credsStore or credHelpers in config.json and log in again"
+                    ),
+                    _ => format!("{program} has failed; see the warning"),
+                }
             })
         });
         answer.clone()

@@ -1,6 +1,7 @@
 //! The values of flags. Switches and comma-separated lists are read as Go's pflag reads them.
 
 use crate::manifest::{InvalidPlatform, PlatformSelector};
+use crate::output::ProgressMode;
 use clap::{Arg, ArgAction};
 use std::num::IntErrorKind;
 use std::time::Duration;
@@ -130,6 +131,16 @@ pub(super) fn parse_platforms(text: &str) -> Result<Vec<PlatformSelector>, Inval
 /// Reads one platform.
 pub(super) fn parse_platform(text: &str) -> Result<PlatformSelector, InvalidPlatform> {
     PlatformSelector::parse(text)
+}
+
+/// Reads the mode of `--progress`.
+pub(super) fn parse_progress(text: &str) -> Result<ProgressMode, InvalidValue> {
+    match text {
+        "auto" => Ok(ProgressMode::Auto),
+        "plain" => Ok(ProgressMode::Plain),
+        "none" => Ok(ProgressMode::None),
+        _ => Err(InvalidValue("auto, plain or none")),
+    }
 }
 
 /// Reads an annotation, `KEY=VALUE`.

@@ -1,13 +1,14 @@
 //! stdout and stderr.
 
-use super::progress::Progress;
+use super::progress::{Active, Progress, ProgressMode, Wait, long_wait, print_line};
 use super::text;
 use indicatif::MultiProgress;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Where a command prints. Clones share one terminal, so that lines never break a progress bar.
 ///
@@ -21,6 +22,7 @@ struct State {
     debug: bool,
     has_warned: AtomicBool,
     bars: MultiProgress,
+    progress: Mutex<Active>,
 }
 
 impl Console {
@@ -79,15 +81,34 @@ impl Console {
         }
     }
 
-    /// Progress bars on stderr, unless `quiet` or `--debug` was given or stderr is not a terminal.
+    /// Shows progress on stderr until what is returned is dropped; `--debug` shows every request instead. What is being
+    /// shown already is continued.
     #[must_use]
-    pub fn progress(&self, quiet: bool) -> Progress {
-        Progress::new(!quiet && !self.0.debug, &self.0.bars)
+    pub fn progress(&self, mode: ProgressMode, target: Option<String>) -> Progress {
+        let mut active = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mode = if self.0.debug && mode == ProgressMode::Auto { ProgressMode::None } else { mode };
+        active.get().unwrap_or_else(|| {
+            let progress = Progress::start(mode, target, &self.0.bars);
+            *active = progress.active();
+            progress
+        })
     }
 
-    /// Prints one line to stderr. A closed stderr is not an error.
+    /// Says what is waited for, and for how long: in the progress, or on a line if it takes long. It is shown until what
+    /// is returned is dropped.
+    pub fn wait(&self, what: impl Display, wait: Duration) -> Wait {
+        let active = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).get();
+        if let Some(progress) = active {
+            return progress.wait(what.to_string(), wait);
+        }
+        if let Some(line) = long_wait(&what.to_string(), wait) {
+            self.plain(line);
+        }
+        Wait::hidden()
+    }
+
+    /// Prints one line to stderr.
     fn line(&self, prefix: &str, message: impl Display) {
-        let line = text::line(&format!("{prefix}{message}")) + "\n";
-        let _ = self.0.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
+        print_line(&self.0.bars, &format!("{prefix}{message}"));
     }
 }

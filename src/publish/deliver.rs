@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::draft::Draft;
 use crate::error::WithHint;
 use crate::manifest::ListEntry;
-use crate::output::{Bar, Progress};
+use crate::output::{Phase, Progress, size};
 use crate::reference::Reference;
 use crate::registry::{BlobCopy, Client, Copied, Mount, RegistryError};
 use anyhow::Context as _;
@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use std::collections::HashMap;
+use std::fmt;
 use std::pin::pin;
 use thiserror::Error;
 
@@ -31,6 +32,17 @@ pub(super) enum Outcome {
     Present,
     /// Foreign layer; not uploaded.
     Absent,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mounted => f.write_str("mounted"),
+            Self::Copied(bytes) => write!(f, "copied {} of", size(*bytes)),
+            Self::Present => f.write_str("found"),
+            Self::Absent => f.write_str("left out"),
+        }
+    }
 }
 
 /// What was done about the blobs of the first repository.
@@ -51,31 +63,34 @@ pub(super) async fn deliver(
     plan: &PushPlan,
     draft: &Draft,
     is_quiet: bool,
+    progress: &Progress,
 ) -> anyhow::Result<Outcomes> {
-    let outcomes = ensure_blobs(client, plan, &app.progress(is_quiet)).await?;
+    let outcomes = ensure_blobs(client, plan, progress).await?;
+    let phase = progress.phase("manifests put", plan.manifest_count());
     let children = plan.repositories.iter().flat_map(|repository| &repository.children);
     let children = children.map(|child| put(client, child));
     let mut children = pin!(stream::iter(children).buffered(client.concurrency()));
     // A broken stdout must not abort the push.
     let mut printed = Ok(());
     while let Some((reference, digest)) = children.try_next().await? {
+        phase.advance();
         if !is_quiet {
             printed = printed.and_then(|()| app.print(format!("Pushed ref {reference} with digest: {digest}\n")));
         }
     }
-    put_nested(client, plan).await?;
-    put_lists(client, plan, draft).await?;
+    put_nested(client, plan, &phase).await?;
+    put_lists(client, plan, draft, &phase).await?;
     printed?;
     let planned = plan.repositories[0].blobs.iter().map(|blob| blob.digest.clone());
     Ok(planned.zip(outcomes).collect())
 }
 
 /// Puts the lists in a list, level by level.
-async fn put_nested(client: &Client, plan: &PushPlan) -> anyhow::Result<()> {
+async fn put_nested(client: &Client, plan: &PushPlan, phase: &Phase) -> anyhow::Result<()> {
     let depth = plan.repositories.iter().map(|repository| repository.nested.len()).max().unwrap_or_default();
     for level in 0..depth {
         let lists = plan.repositories.iter().filter_map(|repository| repository.nested.get(level)).flatten();
-        let puts = stream::iter(lists.map(|list| put(client, list)));
+        let puts = stream::iter(lists.map(|list| put(client, list).inspect_ok(|_| phase.advance())));
         puts.buffered(client.concurrency()).try_collect::<Vec<_>>().await?;
     }
     Ok(())
@@ -83,15 +98,21 @@ async fn put_nested(client: &Client, plan: &PushPlan) -> anyhow::Result<()> {
 
 async fn ensure_blobs(client: &Client, plan: &PushPlan, progress: &Progress) -> anyhow::Result<Vec<Outcome>> {
     let blobs = || plan.repositories.iter().flat_map(|it| it.blobs.iter().map(|blob| (&it.repository, blob)));
-    let ready = progress.items("blobs ready:", blobs().count());
-    let copied = progress.bytes("copied:");
-    let ensuring =
-        blobs().map(|(target, blob)| ensure_blob(client, target, blob, &copied).inspect_ok(|_| ready.advance(1)));
+    let phase = progress.phase("blobs ready", blobs().count());
+    let ensuring = blobs().map(|(target, blob)| {
+        let ensured = ensure_blob(client, target, blob, progress);
+        ensured.inspect_ok(|outcome| phase.advance_with(format_args!("{outcome} {}", blob.digest)))
+    });
     stream::iter(ensuring).buffered(client.concurrency()).try_collect().await
 }
 
 /// Mounts a blob or, if the registry does not mount it, copies it.
-async fn ensure_blob(client: &Client, target: &Reference, blob: &PlannedBlob, copied: &Bar) -> anyhow::Result<Outcome> {
+async fn ensure_blob(
+    client: &Client,
+    target: &Reference,
+    blob: &PlannedBlob,
+    progress: &Progress,
+) -> anyhow::Result<Outcome> {
     let name = || format!("{}@{}", blob.source.path(), blob.digest);
     let failed = || format!("failed to mount blob {} to {target}", name());
     let mut not_mounted = None;
@@ -106,9 +127,9 @@ async fn ensure_blob(client: &Client, target: &Reference, blob: &PlannedBlob, co
     }
     let refusal = not_mounted.as_mut().and_then(|not_mounted| not_mounted.refusal.take());
     let PlannedBlob { digest, size, source, .. } = blob;
-    copied.expect(size.unwrap_or_default());
+    let transfer = progress.blob(digest.as_str(), *size);
     let copy = BlobCopy { digest, size: *size, source, target };
-    match (client.copy_blob(copy, not_mounted, copied.counter()).await, refusal) {
+    match (client.copy_blob(copy, not_mounted, transfer.meter()).await, refusal) {
         (Ok(Copied::Present), _) => Ok(Outcome::Present),
         (Ok(Copied::Sent(bytes)), _) => Ok(Outcome::Copied(bytes)),
         (Err(RegistryError::BlobUnknown { .. }), None) if blob.may_be_absent => Ok(Outcome::Absent),
@@ -132,8 +153,9 @@ async fn put<'a>(client: &Client, child: &'a ChildManifest) -> anyhow::Result<(&
 }
 
 /// Puts the list under all its names. If some fail, a hint lists those that succeeded.
-async fn put_lists(client: &Client, plan: &PushPlan, draft: &Draft) -> anyhow::Result<()> {
-    let results = join_all(plan.targets.iter().map(|target| put_list(client, target, plan, draft))).await;
+async fn put_lists(client: &Client, plan: &PushPlan, draft: &Draft, phase: &Phase) -> anyhow::Result<()> {
+    let put = |target| put_list(client, target, plan, draft).inspect_ok(|()| phase.advance());
+    let results = join_all(plan.targets.iter().map(put)).await;
     let (mut pushed, mut failed, mut first) = (Vec::new(), Vec::new(), None);
     for (target, result) in plan.targets.iter().zip(results) {
         match result {

@@ -10,6 +10,7 @@ pub use options::PushOptions;
 use crate::app::App;
 use crate::digest::Digest;
 use crate::draft::Draft;
+use crate::error::WithHint;
 use crate::manifest::{ListEntry, ListError, Payload};
 use crate::reference::Reference;
 use crate::registry::{Client, Scope};
@@ -40,16 +41,17 @@ pub async fn publish(
     stale_tags: StaleTags,
 ) -> anyhow::Result<Digest> {
     // Everything that needs no registry is checked first.
-    plan::check(&draft)?;
+    plan::check(&draft).map_err(|error| with_hint(error, &draft))?;
     let files = options.prepare_files()?;
     let warnings = warning::of_draft(&draft).into_iter().chain(warning::mixed_formats(&draft.entries)).collect();
     warning::report(&app.console, warnings, options.strict)?;
+    let progress = app.progress(options.progress, targets.first());
     client.request_scopes_upfront(scopes(targets, draft.entries.iter().map(|entry| &entry.reference)));
     refetch_missing(client, targets, &mut draft.entries).await?;
     let plan = PushPlan::new(targets, &draft)?;
     let digest = plan.root.digest();
     if stale_tags == StaleTags::Deny {
-        stale::verify(client, &draft.entries, &digest).await?;
+        stale::verify(client, &draft, &digest).await?;
         warning::report(&app.console, Vec::new(), options.strict)?;
     }
     if options.dry_run {
@@ -60,13 +62,24 @@ pub async fn publish(
         app.print(&plan.root.bytes)?;
         return Ok(digest);
     }
-    let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
-    let check = stale::warn_if_moved(&app.console, client, checked, &digest);
-    let outcomes = stale::run_alongside(check, deliver(app, client, &plan, &draft, options.quiet)).await?;
+    let check = async {
+        if stale_tags == StaleTags::Warn {
+            stale::warn_if_moved(&app.console, client, &draft, &digest).await;
+        }
+    };
+    let outcomes = stale::run_alongside(check, deliver(app, client, &plan, &draft, options.quiet, &progress)).await?;
     let metadata = PushMetadata::new(&plan, &draft.entries, &outcomes);
     let printed = app.print(format!("{digest}\n"));
     files.write(&digest, &metadata.to_json())?;
     printed.map(|()| digest)
+}
+
+/// The error with the command that helps against it.
+fn with_hint(error: PlanError, draft: &Draft) -> anyhow::Error {
+    let PlanError::List(ListError::NoPlatform(image)) = &error else { return error.into() };
+    let list = &draft.name;
+    let hint = format!("`mfst annotate --os linux --arch ARCH {list} {image}` names the platform, in a local list");
+    WithHint { error: error.into(), hint }.into()
 }
 
 /// What a push needs: to write to each target with its login, and to read each source both with that login, for

@@ -116,6 +116,12 @@ impl PushPlan {
         Ok(Self { targets: targets.to_vec(), repositories, root: draft.list() })
     }
 
+    /// The number of manifests that are put, the list once for each of its names.
+    pub(super) fn manifest_count(&self) -> usize {
+        let of_repository = |it: &RepositoryPlan| it.children.len() + it.nested.iter().map(Vec::len).sum::<usize>();
+        self.repositories.iter().map(of_repository).sum::<usize>() + self.targets.len()
+    }
+
     /// The requests that the push consists of, unless the registry refuses a mount. `address` is the URL of a
     /// reference's registry.
     pub(super) fn requests(&self, address: impl Fn(&Reference) -> String) -> Vec<String> {

@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::json::{self, Object};
 use crate::manifest::ManifestError;
 use crate::reference::Reference;
-use crate::transport::{Method, Response, TransportError, TransportFault, Url, display_url};
+use crate::transport::{Attempts, Method, Response, TransportError, TransportFault, Url, display_url};
 use std::fmt;
 use thiserror::Error;
 
@@ -12,6 +12,24 @@ use thiserror::Error;
 const MESSAGE_LIMIT: usize = 500;
 /// How many of the things that a registry says are wrong are shown.
 const DIAGNOSTICS_LIMIT: usize = 10;
+
+/// The codes that say what is wrong with a request (distribution-spec, "Error Codes"). `UNKNOWN`, which is not among
+/// them, may mean anything.
+const PERMANENT: [&str; 13] = [
+    "BLOB_UNKNOWN",
+    "BLOB_UPLOAD_INVALID",
+    "BLOB_UPLOAD_UNKNOWN",
+    "DENIED",
+    "DIGEST_INVALID",
+    "MANIFEST_BLOB_UNKNOWN",
+    "MANIFEST_INVALID",
+    "MANIFEST_UNKNOWN",
+    "NAME_INVALID",
+    "NAME_UNKNOWN",
+    "SIZE_INVALID",
+    "UNAUTHORIZED",
+    "UNSUPPORTED",
+];
 
 /// Why a registry operation failed.
 #[derive(Debug, Error)]
@@ -28,6 +46,14 @@ pub enum RegistryError {
     /// The registry refused.
     #[error(transparent)]
     Refused(#[from] ErrorResponse),
+    /// A web page in the place of a manifest. The message is docker's.
+    #[error("unsupported manifest media type and no default available: {content_type}")]
+    WebPage {
+        /// The manifest's URL.
+        url: String,
+        /// The media type of the response.
+        content_type: String,
+    },
     /// No answer came.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -77,7 +103,7 @@ pub enum RegistryError {
 impl RegistryError {
     /// An answer that broke off while it was read.
     pub(super) fn broken(url: &Url, fault: TransportFault) -> Self {
-        TransportError { method: Method::GET, url: display_url(url), fault }.into()
+        TransportError { method: Method::GET, url: display_url(url), fault, attempts: Attempts::default() }.into()
     }
 
     /// Whether a registry refuses a list because it does not have an image in it.
@@ -98,35 +124,6 @@ impl RegistryError {
         }
         self
     }
-
-    /// What the user can do about it, where that is known.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Refused(refusal) => refusal.hint(),
-            Self::BlobUnknown { url } => Some(format!("the registry has the manifest but not {url}")),
-            Self::Transport(error) => match &error.fault {
-                TransportFault::NotTls => Some("--insecure allows plain HTTP".to_owned()),
-                TransportFault::Tls(reason) if reason.starts_with("received fatal alert") => Some(
-                    "the registry may want a client certificate: put client.cert and client.key into certs.d/HOST"
-                        .to_owned(),
-                ),
-                TransportFault::Tls(_) => Some(
-                    "SSL_CERT_FILE=ca.pem trusts a private certificate authority; --insecure trusts any certificate"
-                        .to_owned(),
-                ),
-                TransportFault::Proxy { .. } => Some(
-                    "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY=HOST goes around it"
-                        .to_owned(),
-                ),
-                TransportFault::Connect(_) | TransportFault::Timeout => {
-                    Some("check the registry's name and port, and whether it can be reached from here".to_owned())
-                }
-                _ => None,
-            },
-            _ => None,
-        }
-    }
 }
 
 /// An answer that is no success.
@@ -136,17 +133,20 @@ pub struct ErrorResponse {
     url: String,
     /// The status code.
     pub status: u16,
+    attempts: Attempts,
     /// What the registry says is wrong.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the body was HTML.
     is_web_page: bool,
     /// The registry to log in to.
-    host: String,
-    had_login: bool,
-    /// What went wrong when a login was looked for.
-    lookup_error: Option<String>,
+    pub(super) host: String,
+    pub(super) had_login: bool,
+    /// Whether the login itself was refused, rather than what it allows.
+    pub(super) is_login_refused: bool,
+    /// What went wrong when a login was looked for, and what to do about it.
+    pub(super) lookup_error: Option<String>,
     /// What the caller knows about the reason.
-    explanation: Option<String>,
+    pub(super) explanation: Option<String>,
 }
 
 /// One entry of a registry's error body (distribution-spec, "Error Codes").
@@ -171,10 +171,12 @@ impl ErrorResponse {
             method: method.to_owned(),
             url: url.to_owned(),
             status: response.status,
+            attempts: response.attempts,
             diagnostics: diagnostics(&response.body),
             is_web_page: is_web_page(&response.body),
             host: host.to_owned(),
             had_login,
+            is_login_refused: had_login && !has_bearer_challenge(response),
             lookup_error: lookup_error.map(str::to_owned),
             explanation: None,
         }
@@ -189,31 +191,6 @@ impl ErrorResponse {
                 || (diagnostic.code == "UNKNOWN" && diagnostic.message.to_lowercase().contains("not found"))
         };
         self.status == 404 && (self.diagnostics.iter().any(known) || (self.diagnostics.is_empty() && !self.is_web_page))
-    }
-
-    fn hint(&self) -> Option<String> {
-        let host = &self.host;
-        if self.explanation.is_some() {
-            return self.explanation.clone();
-        }
-        if let (401 | 403, false, Some(lookup_error)) = (self.status, self.had_login, &self.lookup_error) {
-            return Some(format!("no login was sent: {lookup_error}"));
-        }
-        match self.status {
-            400 | 403 | 409 | 412 if self.says_immutable() => {
-                Some("the tag is there already and the registry does not let it be changed; use another tag".to_owned())
-            }
-            401 | 403 if self.had_login => Some(format!(
-                "the stored login for {host} was not enough; check its rights, or log in again: docker login {host}"
-            )),
-            401 | 403 => Some(format!("no login is stored for {host}; if one is needed: docker login {host}")),
-            429 if self.had_login => Some("the registry limits the rate of requests; try again later".to_owned()),
-            429 => Some(format!(
-                "the registry limits the rate of anonymous requests; try again later, or log in: docker login {host}"
-            )),
-            407 => Some("the proxy wants a login; give it in HTTPS_PROXY or HTTP_PROXY".to_owned()),
-            _ => None,
-        }
     }
 
     /// Whether the registry refuses to let a tag be changed.
@@ -237,7 +214,7 @@ impl fmt::Display for ErrorResponse {
                 (code, message) => write!(f, "{code}: {message}")?,
             }
         }
-        Ok(())
+        self.attempts.fmt(f)
     }
 }
 
@@ -260,8 +237,20 @@ pub(super) fn says_expired(body: &[u8]) -> bool {
     diagnostics(body).iter().any(tells)
 }
 
-fn is_web_page(body: &[u8]) -> bool {
+/// Whether a registry wants a token: then it has seen one, and not the login.
+fn has_bearer_challenge(response: &Response) -> bool {
+    let is_bearer = |value: &str| value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
+    response.headers("www-authenticate").any(is_bearer)
+}
+
+pub(super) fn is_web_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
+}
+
+/// Whether an error body has a code that says what is wrong with the request: it would fail again, whatever the status
+/// code (distribution answers 500 to a manifest with layers that are elsewhere).
+pub(super) fn is_permanent(body: &[u8]) -> bool {
+    diagnostics(body).iter().any(|diagnostic| PERMANENT.contains(&diagnostic.code.as_str()))
 }
 
 fn from_json(object: &Object) -> Vec<Diagnostic> {
@@ -302,10 +291,12 @@ mod tests {
             method,
             url,
             status,
+            attempts: Attempts::default(),
             diagnostics,
             is_web_page,
             host,
             had_login: false,
+            is_login_refused: false,
             lookup_error: None,
             explanation: None,
         }

@@ -6,6 +6,7 @@
 pub mod challenge;
 pub mod endpoint;
 mod error;
+mod hint;
 mod scope;
 mod session;
 mod token;
@@ -163,6 +164,9 @@ impl Client {
             return Err(RegistryError::broken(&url, TransportFault::TooLarge(limit)));
         }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
+        if content_type.starts_with("text/html") && error::is_web_page(&response.body) {
+            return Err(RegistryError::WebPage { url: display_url(&url), content_type });
+        }
         if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
             return Err(RegistryError::ManifestDigest(digest.clone()));
         }
@@ -250,7 +254,7 @@ impl Client {
             // A tag that may not be changed and has this manifest already is as it should be.
             let is_there =
                 refusal.says_immutable() && self.manifest(reference).await.is_ok_and(|it| it.digest == digest);
-            return if is_there { Ok(digest) } else { Err(refusal.into()) };
+            return if is_there { Ok(digest) } else { Err(refusal.for_media_type(media_type).into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {
             (Some(stored), _) => error::one_line(stored),

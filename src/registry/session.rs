@@ -2,7 +2,7 @@
 
 use super::challenge::{self, Challenge};
 use super::endpoint::Endpoint;
-use super::error::{ErrorResponse, RegistryError, one_line, says_expired};
+use super::error::{ErrorResponse, RegistryError, is_permanent, one_line, says_expired};
 use super::scope::{Scope, ScopeSet};
 use super::token::{TokenServer, Tokens, basic};
 use crate::auth::{CredentialSources, Keychain, Lookup};
@@ -41,7 +41,7 @@ impl ApiRequest {
 
     pub(super) fn request(&self, url: Url) -> Request {
         let Self { method, headers, body, streams, limit, .. } = self.clone();
-        Request { method, url, headers, body, limit, streams }
+        Request { method, url, headers, body, limit, streams, is_permanent }
     }
 
     fn authorized(&self, url: &Url, authorization: String) -> Request {
@@ -118,7 +118,10 @@ impl Session {
         let found = matches!(response.status, 401 | 403 | 429).then(|| self.login());
         let had_login = found.is_some_and(|found| found.login.is_some());
         let lookup_error = found.and_then(|found| found.lookup_error.as_deref());
-        ErrorResponse::new(method, &display_url(url), response, self.endpoint.host(), had_login, lookup_error)
+        let mut refusal =
+            ErrorResponse::new(method, &display_url(url), response, self.endpoint.host(), had_login, lookup_error);
+        refusal.is_login_refused |= self.tokens.login_was_refused();
+        refusal
     }
 
     fn login(&self) -> &Lookup {

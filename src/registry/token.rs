@@ -11,6 +11,7 @@ use crate::transport::{Body, CertVerification, Method, Request, Response, Transp
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(super) struct TokenServer<'a> {
 struct Token {
     secret: Secret,
     expires: Instant,
+    /// Whether it was issued without the login, because the login was refused.
+    is_anonymous: bool,
 }
 
 type Cell = Arc<tokio::sync::Mutex<Option<Token>>>;
@@ -48,6 +51,7 @@ type Cell = Arc<tokio::sync::Mutex<Option<Token>>>;
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     by_scopes: Mutex<HashMap<ScopeSet, Cell>>,
+    login_was_refused: AtomicBool,
 }
 
 impl Tokens {
@@ -64,6 +68,7 @@ impl Tokens {
             Some(token) if Instant::now() + RENEWAL < token.expires => Ok(token.secret.clone()),
             _ => {
                 let token = realm.fetch(transport, scopes).await?;
+                self.login_was_refused.fetch_or(token.is_anonymous, Ordering::Relaxed);
                 Ok(known.insert(token).secret.clone())
             }
         }
@@ -76,6 +81,11 @@ impl Tokens {
         if known.as_ref().is_some_and(|token| token.secret == *refused) {
             *known = None;
         }
+    }
+
+    /// Whether the token server has refused the login, and issued a token without it.
+    pub(super) fn login_was_refused(&self) -> bool {
+        self.login_was_refused.load(Ordering::Relaxed)
     }
 
     fn cell(&self, scopes: &ScopeSet) -> Cell {
@@ -130,7 +140,7 @@ impl TokenServer<'_> {
             let anonymous = self.get(transport, scopes, None).await?;
             if anonymous.is_success() {
                 self.console.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
-                return self.read(&anonymous);
+                return self.read(&anonymous).map(|token| Token { is_anonymous: true, ..token });
             }
         }
         Err(refusal.into())
@@ -195,7 +205,7 @@ fn read_token(body: &[u8], now: Instant) -> Option<Token> {
     let life = answer.integer("expires_in").ok().and_then(|seconds| u64::try_from(seconds).ok());
     // A year is as good as for ever, and cannot overflow.
     let life = Duration::from_secs(life.unwrap_or_default().min(365 * 24 * 3600)).max(SHORTEST_LIFE);
-    Some(Token { secret, expires: now + life })
+    Some(Token { secret, expires: now + life, is_anonymous: false })
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ pub(super) fn location(url: &Url, response: &Response) -> Option<Url> {
 }
 
 impl Client {
-    /// Copies a blob unless it is there. `not_mounted` is the answer to the request to mount it, `moved` is told of bytes
-    /// as they come.
+    /// Copies a blob unless it is there. `not_mounted` is the answer to the request to mount it, `moved` is called
+    /// with the size of each chunk.
     pub async fn copy_blob(
         &self,
         blob: BlobCopy<'_>,
@@ -70,7 +70,7 @@ impl Client {
                 RegistryError::Refused(refusal) => Failure::Status(refusal.status),
                 _ => return Err(error),
             };
-            if !self.transport.wait_to_retry(again, attempts, started).await {
+            if !self.transport.wait_to_retry(blob.target.domain(), again, attempts, started).await {
                 return Err(error);
             }
         }

@@ -1,6 +1,7 @@
 //! Whether the tags that a list was made from still mean the same images.
 
 use crate::digest::Digest;
+use crate::draft::Draft;
 use crate::manifest::ListEntry;
 use crate::output::Console;
 use crate::reference::Reference;
@@ -26,37 +27,38 @@ fn tags(images: &[ListEntry]) -> BTreeMap<Reference, String> {
 }
 
 /// A tag may also mean the list that is pushed, which may have the name of one of its sources.
-fn compare(tag: &Reference, old: String, now: Option<Digest>, list: &Digest) -> Option<Warning> {
+fn compare(list: &Draft, tag: &Reference, old: String, now: Option<Digest>, pushed: &Digest) -> Option<Warning> {
     let source_name = tag.to_string();
     match now {
-        Some(now) if now.as_str() == old || now == *list => None,
-        Some(now) => Some(Warning::Moved { source_name, old, new: now.to_string() }),
+        Some(now) if now.as_str() == old || now == *pushed => None,
+        Some(now) => Some(Warning::Moved { list: list.name.clone(), source_name, old, new: now.to_string() }),
         None => Some(Warning::Gone { source_name, old }),
     }
 }
 
-/// Fails unless every tag still means what it meant.
-pub async fn verify(client: &Client, images: &[ListEntry], list: &Digest) -> anyhow::Result<()> {
-    let tags = tags(images);
+/// Fails unless every tag still means what it meant. `pushed` is the digest that the list itself is pushed with.
+pub async fn verify(client: &Client, list: &Draft, pushed: &Digest) -> anyhow::Result<()> {
+    let tags = tags(&list.entries);
     let answers = stream::iter(tags.keys().map(|tag| client.digest(tag))).buffered(client.concurrency());
     let answers: Vec<Result<Option<Digest>, RegistryError>> = answers.collect().await;
     let mut warnings = Vec::new();
     for ((tag, old), now) in tags.into_iter().zip(answers) {
-        warnings.extend(compare(&tag, old, now?, list));
+        warnings.extend(compare(list, &tag, old, now?, pushed));
     }
-    warning::deny(warnings, "`mfst create --amend LIST IMAGE` takes what the tag means now")
+    warning::deny(warnings)
 }
 
 /// Warns of tags that have moved. Requests that fail are ignored.
-pub async fn warn_if_moved(console: &Console, client: &Client, images: &[ListEntry], list: &Digest) {
+pub async fn warn_if_moved(console: &Console, client: &Client, list: &Draft, pushed: &Digest) {
     let check = |(tag, old): (Reference, String)| async move {
         let now = client.digest(&tag).await.ok()?;
-        compare(&tag, old, now, list)
+        compare(list, &tag, old, now, pushed)
     };
-    let mut answers = pin!(stream::iter(tags(images).into_iter().map(check)).buffer_unordered(client.concurrency()));
+    let mut answers =
+        pin!(stream::iter(tags(&list.entries).into_iter().map(check)).buffer_unordered(client.concurrency()));
     while let Some(answer) = answers.next().await {
         if let Some(warning) = answer {
-            console.warn(warning);
+            warning::print(console, &warning);
         }
     }
 }

@@ -9,9 +9,19 @@ use thiserror::Error;
 /// Why the store could not do what it was asked. Texts that docker has too are docker's.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The store has no such list, or the list no such image.
+    /// The store has no such list.
     #[error("No such manifest: {0}")]
     NotFound(Reference),
+    /// The store has no such list, or the list no such image.
+    #[error("No such manifest: {image}")]
+    ImageNotFound {
+        /// The image.
+        image: Reference,
+        /// The list that it was looked for in.
+        list: Reference,
+        /// Whether there is such a list.
+        has_list: bool,
+    },
     /// The list is there and may not be changed.
     #[error("refusing to amend an existing manifest list with no --amend flag")]
     ListExists,
@@ -72,6 +82,17 @@ impl StoreError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotFound(list) | Self::ImageNotFound { list, has_list: false, .. } => {
+                Some(format!("the local store has no list {list}; `mfst ls` shows those that it has"))
+            }
+            Self::ImageNotFound { image, list, .. } => {
+                Some(format!("the local list {list} has no entry {image}; `mfst ls {list}` shows those that it has"))
+            }
+            Self::ListExists => Some(
+                "the local store has this list already: --replace starts it over, --amend adds to it; \
+                 `mfst push --purge` removes it once it is pushed"
+                    .to_owned(),
+            ),
             Self::BrokenEntry { path, .. } => Some(format!(
                 "{} is not an entry of a manifest list; remove the file, or the whole list with `mfst rm`",
                 path.display()

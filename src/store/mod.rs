@@ -49,7 +49,11 @@ impl Store {
         let directory = self.directory(list);
         self.metadata().check(list, &directory)?;
         let path = directory.join(file_name(image));
-        let entry = read_entry(&path, Some(image))?.ok_or_else(|| StoreError::NotFound(image.clone()))?;
+        let entry = read_entry(&path, Some(image))?.ok_or_else(|| StoreError::ImageNotFound {
+            image: image.clone(),
+            list: list.clone(),
+            has_list: directory.is_dir(),
+        })?;
         check_legacy_format(&entry, &path)?;
         if entry.reference != *image && file_name(&entry.reference) == file_name(image) {
             return Err(StoreError::ImageNameTaken { wanted: image.clone(), holder: entry.reference, path });

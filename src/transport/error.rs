@@ -1,12 +1,12 @@
 //! Why no answer came.
 
-use super::Method;
+use super::{Attempts, CertificateFault, Method};
 use std::error::Error;
 use thiserror::Error;
 
 /// A request without an answer.
 #[derive(Debug, Error)]
-#[error("{method} {url}: {fault}")]
+#[error("{method} {url}: {fault}{attempts}")]
 pub struct TransportError {
     /// The request's method.
     pub method: Method,
@@ -14,6 +14,8 @@ pub struct TransportError {
     pub url: String,
     /// What happened.
     pub fault: TransportFault,
+    /// How often the request was sent.
+    pub attempts: Attempts,
 }
 
 /// What kept an answer from coming.
@@ -25,6 +27,9 @@ pub enum TransportFault {
     /// A connection, but no TLS on it.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
+    /// The server's certificate is not trusted.
+    #[error("TLS handshake failed: the certificate is not accepted: {0}")]
+    Certificate(CertificateFault),
     /// The server speaks something else than TLS, plain HTTP most likely.
     #[error("the server does not speak TLS on this port")]
     NotTls,
@@ -58,10 +63,12 @@ impl TransportFault {
         if let Some(tls) = find::<rustls::Error>(error) {
             return match tls {
                 rustls::Error::InvalidMessage(_) => Self::NotTls,
+                rustls::Error::InvalidCertificate(error) => Self::Certificate(CertificateFault::of(error)),
                 other => Self::Tls(other.to_string()),
             };
         }
-        let reason = || innermost(error).to_string();
+        // Without the number that the operating system has for it.
+        let reason = || innermost(error).to_string().split(" (os error").next().unwrap_or_default().to_owned();
         match error {
             // Over HTTP/2 what the TLS library says arrives as text. After the handshake it is about our certificate.
             _ if reason().starts_with("received fatal alert") => Self::Tls(reason()),
@@ -74,7 +81,10 @@ impl TransportFault {
     /// Whether the server was never asked: nothing was sent that it could have acted on.
     #[must_use]
     pub fn is_before_request(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Proxy { .. } | Self::Tls(_) | Self::NotTls | Self::Timeout)
+        matches!(
+            self,
+            Self::Connect(_) | Self::Proxy { .. } | Self::Tls(_) | Self::Certificate(_) | Self::NotTls | Self::Timeout
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 //! This is the only module that names the HTTP and TLS libraries.
 
 mod body;
+mod certificate;
 mod error;
 mod limits;
 mod proxy;
@@ -10,10 +11,11 @@ mod retry;
 mod tls;
 
 pub use body::{ResponseBody, UploadBody};
+pub use certificate::CertificateFault;
 pub use error::{TransportError, TransportFault};
 pub use limits::DEFAULT_JOBS;
 pub use reqwest::{Method, Url};
-pub use retry::RetryPolicy;
+pub use retry::{Attempts, RetryPolicy};
 
 use crate::config::{CertificateDirectories, HostCertificates};
 use crate::output::Console;
@@ -22,6 +24,7 @@ use bytes::Bytes;
 use limits::HostLimits;
 use proxy::Proxies;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use retry::Retryable;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +58,8 @@ pub struct Request {
     pub limit: usize,
     /// Whether the body of a success is wanted chunk by chunk.
     pub streams: bool,
+    /// Whether an error response, by its body, says that the request would fail again.
+    pub is_permanent: fn(&[u8]) -> bool,
 }
 
 /// What a request carries.
@@ -70,7 +75,15 @@ impl Request {
     /// A request without headers and body.
     #[must_use]
     pub fn new(method: Method, url: Url, limit: usize) -> Self {
-        Self { method, url, headers: Vec::new(), body: Body::Bytes(Bytes::new()), limit, streams: false }
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Body::Bytes(Bytes::new()),
+            limit,
+            streams: false,
+            is_permanent: |_| false,
+        }
     }
 }
 
@@ -79,6 +92,8 @@ impl Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
+    /// How often the request was sent.
+    pub attempts: Attempts,
     headers: HeaderMap,
     /// The whole body, unless it is wanted chunk by chunk.
     pub body: Vec<u8>,
@@ -166,27 +181,47 @@ impl Transport {
             let limit = if is_large { Duration::MAX } else { self.retry_policy.limit };
             let left = limit.saturating_sub(started.elapsed());
             let outcome = tokio::time::timeout(left, self.try_each(choices, verification)).await;
-            let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
+            let mut outcome = outcome.unwrap_or_else(|_| Err(timed_out(&choices[0])));
             attempts += 1;
-            let retryable = match &outcome {
+            let made = Attempts { count: attempts, time: started.elapsed() };
+            let retryable = match &mut outcome {
                 _ if is_large => return outcome,
-                Ok((_, response)) => retry::classify_response(response, SystemTime::now()),
-                Err(error) => retry::classify_fault(&error.fault),
+                Ok((chosen, response)) => {
+                    response.attempts = made;
+                    let is_permanent = !response.is_success() && (choices[*chosen].is_permanent)(&response.body);
+                    if is_permanent { Retryable::Final } else { retry::classify_response(response, SystemTime::now()) }
+                }
+                Err(error) => {
+                    error.attempts = made;
+                    retry::classify_fault(&error.fault)
+                }
             };
             let Some(wait) = retry::wait(self.retry_policy, retryable, attempts, started.elapsed(), fastrand::f64())
             else {
                 return outcome;
             };
-            self.console.debug(format_args!("trying again in {} ms (retry {attempts})", wait.as_millis()));
+            let reason = match &outcome {
+                Ok((_, response)) => format!("{} {}", response.status, status_name(response.status)),
+                Err(error) => error.fault.to_string(),
+            };
             if let Ok((chosen, Response { status: 429, .. })) = &outcome {
                 self.limits.limit_for(&server(&choices[*chosen].url)).pause(wait);
             }
-            tokio::time::sleep(wait).await;
+            self.pause(&server(&choices[0].url), &reason, attempts, wait).await;
         }
     }
 
+    /// Waits before a retry, and says so.
+    async fn pause(&self, host: &str, reason: &str, retry: u32, wait: Duration) {
+        self.console.debug(format_args!("trying again in {} ms (retry {retry})", wait.as_millis()));
+        let retries = self.retry_policy.retries;
+        let what = format!("waiting for {host}: {}, retry {retry} of {retries}", reason.trim());
+        let _shown = self.console.wait(what, wait);
+        tokio::time::sleep(wait).await;
+    }
+
     /// Waits before something that takes several requests is tried again as a whole; false if it should not be.
-    pub async fn wait_to_retry(&self, failure: Failure<'_>, attempts: u32, started: Instant) -> bool {
+    pub async fn wait_to_retry(&self, host: &str, failure: Failure<'_>, attempts: u32, started: Instant) -> bool {
         let retryable = match failure {
             Failure::Fault(fault) => retry::classify_fault(fault),
             Failure::Status(status) => retry::classify_status(status, None),
@@ -196,8 +231,11 @@ impl Transport {
         let Some(wait) = retry::wait(self.retry_policy, retryable, attempts, spent, fastrand::f64()) else {
             return false;
         };
-        self.console.debug(format_args!("trying the copy again in {} ms (retry {attempts})", wait.as_millis()));
-        tokio::time::sleep(wait).await;
+        let reason = match failure {
+            Failure::Fault(fault) => fault.to_string(),
+            Failure::Status(status) => format!("{status} {}", status_name(status)),
+        };
+        self.pause(host, &reason, attempts, wait).await;
         true
     }
 
@@ -230,7 +268,7 @@ impl Transport {
             Err(fault) => fault.to_string(),
         };
         self.console.debug(format_args!("{method} {url}: {outcome} ({} ms)", started.elapsed().as_millis()));
-        result.map_err(|fault| TransportError { method, url, fault })
+        result.map_err(|fault| TransportError { method, url, fault, attempts: Attempts::default() })
     }
 
     async fn exchange(&self, request: Request, verification: CertVerification) -> Result<Response, TransportFault> {
@@ -256,10 +294,16 @@ impl Transport {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if request.streams && (200..300).contains(&status) {
             // What is read for long keeps nobody from asking: what it is sent on to needs a place too.
-            return Ok(Response { status, headers, body: Vec::new(), stream: Some(ResponseBody(response)) });
+            return Ok(Response {
+                status,
+                attempts: Attempts::default(),
+                headers,
+                body: Vec::new(),
+                stream: Some(ResponseBody(response)),
+            });
         }
         let body = read_body(ResponseBody(response), request.limit).await?;
-        Ok(Response { status, headers, body, stream: None })
+        Ok(Response { status, attempts: Attempts::default(), headers, body, stream: None })
     }
 
     /// What kept a request from being answered; that a proxy was in the way is worth telling.
@@ -305,7 +349,7 @@ impl Transport {
 
 fn timed_out(request: &Request) -> TransportError {
     let (method, url) = (request.method.clone(), display_url(&request.url));
-    TransportError { method, url, fault: TransportFault::Timeout }
+    TransportError { method, url, fault: TransportFault::Timeout, attempts: Attempts::default() }
 }
 
 fn client(

@@ -1,6 +1,8 @@
 //! When a request is worth another try, and after how long.
 
 use super::{Response, TransportFault};
+use crate::output;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// How much is put up with before an error is final.
@@ -15,6 +17,24 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self { retries: 8, limit: Duration::from_secs(300) }
+    }
+}
+
+/// How often a request was sent, and how long that took in all. It is shown only if that was more than once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// The number of attempts.
+    pub count: u32,
+    /// The time from the first to the end of the last.
+    pub time: Duration,
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count {
+            0 | 1 => Ok(()),
+            count => write!(f, " ({count} attempts in {})", output::seconds(self.time)),
+        }
     }
 }
 
@@ -57,6 +77,7 @@ pub(super) fn classify_fault(fault: &TransportFault) -> Retryable {
             Retryable::Transient { retry_after: None, retries: u32::MAX }
         }
         TransportFault::Tls(_)
+        | TransportFault::Certificate(_)
         | TransportFault::Certificates(_)
         | TransportFault::NotTls
         | TransportFault::TooLarge(_)

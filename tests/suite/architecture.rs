@@ -23,7 +23,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio::runtime", &["app"]),
     ("fs::", &["store", "config", "auth", "output", "file"]),
     ("std::process", &["main", "lib", "error", "commands", "auth"]),
-    ("std::env", &["main", "cli", "config", "auth", "transport"]),
+    ("std::env", &["main", "cli", "config", "auth", "transport", "output"]),
     ("stdout()", &["output"]),
     ("stderr()", &["output"]),
     ("indicatif", &["output"]),

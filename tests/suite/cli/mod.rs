@@ -24,6 +24,7 @@ mod index_sources;
 mod inspect;
 mod ls;
 mod ls_limits;
+mod messages;
 mod passing_on;
 mod platforms;
 mod process;

@@ -7,6 +7,7 @@
 mod common;
 mod credentials;
 mod helpers;
+mod hints;
 mod hostile;
 mod hostile_runs;
 mod messages;

@@ -11,7 +11,7 @@ use mfst_testkit::proxy::Proxy;
 use mfst_testkit::scene::Scene;
 
 /// A registry that presents this, and a home without `/etc/docker`.
-fn presenting(identity: &Identity) -> (Scene, Proxy) {
+pub fn presenting(identity: &Identity) -> (Scene, Proxy) {
     let (mut scene, proxy) = Scene::through(Embedded::plain().tls(identity), |proxy| proxy);
     let config = scene.home.home().join("xdg");
     scene.home.env("ROOTLESSKIT_STATE_DIR", "/x").env("XDG_CONFIG_HOME", config);
@@ -19,7 +19,7 @@ fn presenting(identity: &Identity) -> (Scene, Proxy) {
 }
 
 /// Makes the directory of docker's certificates for the registry.
-fn certs_d(scene: &Scene) -> PathBuf {
+pub fn certs_d(scene: &Scene) -> PathBuf {
     let directory = scene.home.home().join("xdg/docker/certs.d/registry.test");
     fs::create_dir_all(&directory).expect("a directory of certificates");
     directory
@@ -86,7 +86,7 @@ fn an_authority_in_certs_d_is_trusted() {
 }
 
 #[test]
-fn certs_d_adds_to_the_system_and_does_not_replace_it() {
+pub fn certs_d_adds_to_the_system_and_does_not_replace_it() {
     let identity = certs::private_ca();
     let (mut scene, _proxy) = presenting(&identity);
     scene.home.env("SSL_CERT_FILE", identity.trust_file());
@@ -95,7 +95,7 @@ fn certs_d_adds_to_the_system_and_does_not_replace_it() {
 }
 
 #[test]
-fn certs_d_is_for_the_registry_it_names() {
+pub fn certs_d_is_for_the_registry_it_names() {
     let identity = certs::private_ca();
     let (scene, _proxy) = presenting(&identity);
     let other = certs_d(&scene).with_file_name("other.test");
@@ -105,7 +105,7 @@ fn certs_d_is_for_the_registry_it_names() {
 }
 
 #[test]
-fn certs_d_has_more_than_one_place() {
+pub fn certs_d_has_more_than_one_place() {
     for place in ["xdg/docker", ".docker", "xdg/containers"] {
         let identity = certs::private_ca();
         let (scene, _proxy) = presenting(&identity);
@@ -244,10 +244,10 @@ fn d14_a_certificate_that_cannot_be_read_is_passed_over_too() {
 #[test]
 fn without_any_authority_plain_http_works_and_tls_says_why_not() {
     let mut scene = Scene::new();
-    scene.home.env("SSL_CERT_FILE", "/nonexistent.pem").env("SSL_CERT_DIR", "/nonexistent");
+    scene.home.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent");
     scene.ok("inspect @t/app:amd64");
     let (mut scene, _proxy) = presenting(&certs::private_ca());
-    scene.home.env("SSL_CERT_FILE", "/nonexistent.pem").env("SSL_CERT_DIR", "/nonexistent");
+    scene.home.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent");
     is_refused(&scene, &[]);
 }
 
