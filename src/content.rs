@@ -1,12 +1,12 @@
 //! Reads manifests, configs, tags and referrers wherever they are.
 
 use crate::digest::Digest;
-use crate::layout::Layout;
-use crate::location::{LayoutReference, Location};
+use crate::layout::{self, Layout};
+use crate::location::{LayoutName, LayoutReference, Location};
 use crate::manifest::{Descriptor, IndexHeader, Manifest, parse};
 use crate::reference::Reference;
 use crate::registry::{
-    BlobStatus, COSIGN_SUFFIXES, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, Scope, digest_tag,
+    BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, Scope, cosign_tag_names,
 };
 use bytes::Bytes;
 
@@ -91,7 +91,7 @@ impl Content {
     pub async fn config(&self, image: &Location, digest: &Digest) -> anyhow::Result<Bytes> {
         match image {
             Location::Registry(repository) => Ok(self.client.config(repository, digest).await?.into()),
-            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.config(digest)?),
+            Location::Layout(layout) => Ok(layout::blob(&layout.directory, digest, CONFIG_LIMIT)?),
         }
     }
 
@@ -99,7 +99,7 @@ impl Content {
     pub async fn blob(&self, beside: &Location, digest: &Digest, limit: usize) -> anyhow::Result<Bytes> {
         match beside {
             Location::Registry(repository) => Ok(self.client.blob_within(repository, digest, limit).await?.into()),
-            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.blob_within(digest, limit)?),
+            Location::Layout(layout) => Ok(layout::blob(&layout.directory, digest, limit)?),
         }
     }
 
@@ -107,7 +107,7 @@ impl Content {
     pub async fn blob_status(&self, beside: &Location, digest: &Digest) -> anyhow::Result<BlobStatus> {
         match beside {
             Location::Registry(repository) => Ok(self.client.blob_status(repository, digest).await?),
-            Location::Layout(layout) => match Layout::open(&layout.directory)?.blob_size(digest)? {
+            Location::Layout(layout) => match layout::blob_size(&layout.directory, digest)? {
                 Some(size) => Ok(BlobStatus::Present(Some(size))),
                 None => Ok(BlobStatus::Missing),
             },
@@ -150,24 +150,23 @@ fn referrers_in_layout(layout: &LayoutReference, digest: &Digest) -> anyhow::Res
     let opened = Layout::open(&layout.directory)?;
     let mut referrers = Vec::new();
     for candidate in opened.digests().take(MAX_CANDIDATES) {
-        let name = crate::location::LayoutName::Digest(candidate.clone());
+        let name = LayoutName::Digest(candidate.clone());
         let Ok(fetched) = opened.manifest(&name, MANIFEST_LIMIT) else { continue };
         let header = IndexHeader::parse(&fetched.bytes);
         if header.subject.is_some_and(|subject| subject.digest == digest.as_str()) {
             let descriptor = Descriptor {
-                media_type: fetched.content_type.clone(),
+                // Its own, which may be of another algorithm than sha256.
                 digest: candidate.to_string(),
-                size: i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX),
                 annotations: header.annotations,
                 artifact_type: artifact_type(header.artifact_type, &fetched),
-                ..Descriptor::default()
+                ..fetched.descriptor(&fetched.content_type)
             };
             referrers.push(Referrer { descriptor, tag: None });
         }
     }
-    let cosign = COSIGN_SUFFIXES.map(|suffix| format!("{}{suffix}", digest_tag(digest)));
+    let cosign = cosign_tag_names(digest);
     for tag in opened.tags().into_iter().filter(|tag| cosign.contains(tag)) {
-        let fetched = opened.manifest(&crate::location::LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
+        let fetched = opened.manifest(&LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
         referrers.push(tagged(tag, &fetched.digest));
     }
     Ok(referrers)

@@ -1,7 +1,7 @@
 //! Compares two images or lists by platform.
 
 use crate::location::Location;
-use crate::manifest::{Descriptor, ImageManifest, IndexHeader, Manifest, Platform};
+use crate::manifest::{Descriptor, ImageManifest, IndexHeader, Manifest};
 use crate::resolve::{self, Defect, Document, Walker, is_list};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
@@ -102,13 +102,7 @@ async fn single(
     image: &ImageManifest,
 ) -> anyhow::Result<Descriptor> {
     let platform = if image.is_artifact() { None } else { Some(resolve::platform(walker, location, image).await?) };
-    Ok(Descriptor {
-        media_type: image.kind.media_type().to_owned(),
-        digest: document.fetched.digest.to_string(),
-        size: i64::try_from(document.fetched.bytes.len()).unwrap_or(i64::MAX),
-        platform,
-        ..Descriptor::default()
-    })
+    Ok(Descriptor { platform, ..document.fetched.descriptor(image.kind.media_type()) })
 }
 
 /// Compares the two.
@@ -186,9 +180,7 @@ fn name(entry: &Descriptor, all: &[Descriptor]) -> String {
         return image.map_or_else(|| "attestation".to_owned(), |image| format!("attestation of {}", name(image, all)));
     }
     match &entry.platform {
-        Some(platform) if platform.is_specified() && *platform != Platform::unknown() => {
-            platform.normalized().to_string()
-        }
+        Some(platform) if platform.is_known() => platform.normalized().to_string(),
         _ if is_list(entry) => "list".to_owned(),
         _ if !entry.artifact_type.is_empty() => entry.artifact_type.clone(),
         _ => entry.media_type.clone(),
@@ -280,19 +272,20 @@ pub async fn add_sizes(walker: &Walker<'_>, [a, b]: [&Location; 2], difference: 
 
 /// The size of an image; none if there is no usable manifest, or it is another list.
 async fn size(walker: &Walker<'_>, list: &Location, entry: &Descriptor) -> anyhow::Result<Option<u64>> {
-    match walker.child(list, entry).await.as_ref().map(|document| &document.manifest) {
-        Ok(Manifest::Image(image)) => Ok(Some(
-            image.blobs().map(|blob| u64::try_from(blob.size).unwrap_or_default()).fold(0, u64::saturating_add),
-        )),
-        Ok(Manifest::Index(_)) => Ok(None),
-        Err(error) if Defect::of(error).is_some() => Ok(None),
-        Err(error) => Err(anyhow::anyhow!("{error:#}")),
-    }
+    let document = match walker.child(list, entry).await {
+        Err(error) if Defect::of(&error).is_some() => return Ok(None),
+        document => document?,
+    };
+    Ok(match &document.manifest {
+        Manifest::Image(image) => Some(image.blobs().map(Descriptor::byte_count).fold(0, u64::saturating_add)),
+        Manifest::Index(_) => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Platform;
 
     fn image(architecture: &str, digest: &str) -> Descriptor {
         let platform = Platform { os: "linux".into(), architecture: architecture.into(), ..Platform::default() };

@@ -3,8 +3,8 @@
 use crate::digest::Digest;
 use crate::file::{self, ReadError};
 use crate::location::LayoutName;
-use crate::manifest::OCI_INDEX;
-use crate::registry::{CONFIG_LIMIT, FetchedManifest, MANIFEST_LIMIT};
+use crate::manifest::{OCI_INDEX, OCI_MANIFEST};
+use crate::registry::{FetchedManifest, MANIFEST_LIMIT};
 use bytes::Bytes;
 use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex};
 use std::fs;
@@ -100,14 +100,9 @@ impl Layout {
             (_, None) => "",
         };
         let content_type = descriptor.map(|descriptor| descriptor.media_type().to_string());
-        let bytes = self.blob(digest, limit)?;
+        let bytes = read_blob(&self.directory, digest, limit)?;
         let content_type = content_type.unwrap_or_else(|| stated_media_type(&bytes));
         Ok(FetchedManifest { content_type, digest: Digest::of(&bytes), bytes })
-    }
-
-    /// The config of an image.
-    pub fn config(&self, digest: &Digest) -> Result<Bytes, LayoutError> {
-        self.blob(digest.as_str(), CONFIG_LIMIT)
     }
 
     /// The tags, in the order of the index.
@@ -119,21 +114,6 @@ impl Layout {
     /// The digests of the manifests in the index.
     pub fn digests(&self) -> impl Iterator<Item = Digest> {
         self.manifests.iter().filter_map(|descriptor| Digest::parse(descriptor.digest().as_ref()).ok())
-    }
-
-    /// The size of a blob in bytes; none if the layout does not have it.
-    pub fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, LayoutError> {
-        let path = self.blob_path(digest.as_str());
-        match fs::metadata(&path) {
-            Ok(found) => Ok(Some(found.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(LayoutError::Read { path, error: error.into() }),
-        }
-    }
-
-    /// A blob of at most `limit` bytes.
-    pub fn blob_within(&self, digest: &Digest, limit: usize) -> Result<Bytes, LayoutError> {
-        self.blob(digest.as_str(), limit)
     }
 
     /// The entry of the index; none for a digest that is further down.
@@ -159,17 +139,32 @@ impl Layout {
         let name = |descriptor: &Descriptor| tag(descriptor).unwrap_or(descriptor.digest().as_ref()).to_owned();
         self.manifests.iter().map(name).collect::<Vec<_>>().join(", ")
     }
+}
 
-    fn blob_path(&self, digest: &str) -> PathBuf {
-        self.directory.join("blobs").join(digest.replacen(':', "/", 1))
-    }
+/// A blob of the layout in a directory, of at most `limit` bytes. The layout's index is not read.
+pub fn blob(directory: &Path, digest: &Digest, limit: usize) -> Result<Bytes, LayoutError> {
+    read_blob(directory, digest.as_str(), limit)
+}
 
-    fn blob(&self, digest: &str, limit: usize) -> Result<Bytes, LayoutError> {
-        let path = self.blob_path(digest);
-        let bytes = read(&path, limit)?;
-        let is_right = Digest::parse(digest).is_ok_and(|digest| digest.matches(&bytes));
-        if is_right { Ok(bytes) } else { Err(LayoutError::DigestMismatch(path)) }
+/// The size of such a blob in bytes; none if the layout does not have it.
+pub fn blob_size(directory: &Path, digest: &Digest) -> Result<Option<u64>, LayoutError> {
+    let path = blob_path(directory, digest.as_str());
+    match fs::metadata(&path) {
+        Ok(found) => Ok(Some(found.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LayoutError::Read { path, error: error.into() }),
     }
+}
+
+fn blob_path(directory: &Path, digest: &str) -> PathBuf {
+    directory.join("blobs").join(digest.replacen(':', "/", 1))
+}
+
+fn read_blob(directory: &Path, digest: &str, limit: usize) -> Result<Bytes, LayoutError> {
+    let path = blob_path(directory, digest);
+    let bytes = read(&path, limit)?;
+    let is_right = Digest::parse(digest).is_ok_and(|digest| digest.matches(&bytes));
+    if is_right { Ok(bytes) } else { Err(LayoutError::DigestMismatch(path)) }
 }
 
 fn tag(descriptor: &Descriptor) -> Option<&str> {
@@ -182,7 +177,7 @@ fn stated_media_type(bytes: &[u8]) -> String {
     match manifest["mediaType"].as_str() {
         Some(stated) => stated.to_owned(),
         None if manifest.get("manifests").is_some() => OCI_INDEX.to_owned(),
-        None => crate::manifest::OCI_MANIFEST.to_owned(),
+        None => OCI_MANIFEST.to_owned(),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::CliCommand;
 use super::usage;
-use super::values::{like_pflag, parse_duration, parse_jobs, parse_retries};
+use super::values::{like_pflag, parse_duration, parse_jobs, parse_report_format, parse_retries};
 use crate::app::Network;
+use crate::commands::ReportFormat;
 use crate::error::UsageError;
 use crate::publish::PushOptions;
 use crate::transport::{DEFAULT_JOBS, RetryPolicy};
@@ -98,6 +99,16 @@ pub(super) struct RegistryArgs {
     /// Allow communication with an insecure registry (unverified TLS, or plain HTTP)
     #[arg(long)]
     pub(super) insecure: bool,
+}
+
+// For commands that report what they have found in a registry.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Output format: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = parse_report_format)]
+    pub(super) format: ReportFormat,
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
 }
 
 // For commands that push. The command sets the heading; a flag that works without a push too has none.

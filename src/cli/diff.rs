@@ -1,10 +1,9 @@
 //! `mfst diff`
 
-use super::args::RegistryArgs;
+use super::args::ReportArgs;
 use super::usage::{expect_args, question};
-use super::values::{like_pflag, parse_report_format};
+use super::values::like_pflag;
 use crate::commands::Command;
-use crate::commands::ReportFormat;
 use crate::commands::diff::Options;
 use crate::error::UsageError;
 use clap::Args;
@@ -21,16 +20,13 @@ mfst diff --format json example.com/app:1.0 oci:./layout:1.0";
 pub(super) struct DiffArgs {
     #[arg(hide = true)]
     args: Vec<String>,
-    /// Output format: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = parse_report_format)]
-    format: ReportFormat,
     #[command(flatten)]
-    registry: RegistryArgs,
+    report: ReportArgs,
 }
 
 impl DiffArgs {
     pub(super) fn into_command(self) -> Result<Command, UsageError> {
-        let Self { args, format, registry } = self;
+        let Self { args, report: ReportArgs { format, registry } } = self;
         let mut args = expect_args("diff", args, 2..=2).map_err(question)?.into_iter();
         let mut next = || args.next().unwrap_or_default();
         let (from, to) = (next(), next());

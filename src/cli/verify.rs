@@ -1,10 +1,9 @@
 //! `mfst verify`
 
-use super::args::RegistryArgs;
+use super::args::ReportArgs;
 use super::usage::{conflict, expect_args, question};
-use super::values::{like_pflag, parse_platforms, parse_report_format};
+use super::values::{like_pflag, parse_platforms};
 use crate::commands::Command;
-use crate::commands::ReportFormat;
 use crate::commands::verify::Options;
 use crate::error::UsageError;
 use crate::manifest::PlatformSelector;
@@ -28,16 +27,13 @@ pub(super) struct VerifyArgs {
     /// Allow no other platforms than the required ones
     #[arg(long)]
     exact: bool,
-    /// Output format: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = parse_report_format)]
-    format: ReportFormat,
     #[command(flatten)]
-    registry: RegistryArgs,
+    report: ReportArgs,
 }
 
 impl VerifyArgs {
     pub(super) fn into_command(self) -> Result<Command, UsageError> {
-        let Self { args, require_platform, exact, format, registry } = self;
+        let Self { args, require_platform, exact, report: ReportArgs { format, registry } } = self;
         let references = expect_args("verify", args, 1..).map_err(question)?;
         let required: Vec<PlatformSelector> = require_platform.into_iter().flatten().collect();
         if exact && required.is_empty() {

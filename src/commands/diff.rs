@@ -3,10 +3,12 @@
 use super::{ReportFormat, several};
 use crate::app::App;
 use crate::diff::{self, Difference, Side};
+use crate::json;
 use crate::location::Location;
 use crate::output::Palette;
 use crate::resolve::Walker;
 use crate::view;
+use anyhow::Context as _;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -49,12 +51,12 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<ExitCode> {
         ReportFormat::Json => {
             let same = difference.is_empty();
             let report = Report { from: from.to_string(), to: to.to_string(), same, difference: &difference };
-            app.print(&super::json(&report)?)?;
+            app.print(json::document(&report))?;
         }
     }
     Ok(if difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn read(walker: &Walker<'_>, location: &Location) -> anyhow::Result<Side> {
-    anyhow::Context::with_context(diff::read(walker, location).await, || location.to_string())
+    diff::read(walker, location).await.with_context(|| location.to_string())
 }

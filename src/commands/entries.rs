@@ -2,6 +2,7 @@
 
 use super::ls::{Format, Options};
 use crate::app::App;
+use crate::json;
 use crate::manifest::ListEntry;
 use crate::output::Palette;
 use crate::reference::Reference;
@@ -30,7 +31,7 @@ pub(super) fn run(app: &App, list: &str, options: &Options) -> anyhow::Result<()
     };
     match options.format {
         Format::Table => app.print_styled(&table(&images, Palette::of_stdout())),
-        Format::Json => app.print(super::json(&List { name: draft.name.to_string(), images })?),
+        Format::Json => app.print(json::document(&List { name: draft.name.to_string(), images })),
     }
 }
 

@@ -21,8 +21,6 @@ pub mod verify;
 
 use crate::app::App;
 use crate::error;
-use crate::json::{indent, marshal};
-use serde::Serialize;
 use std::process::ExitCode;
 
 /// A command with its options.
@@ -69,13 +67,6 @@ pub enum ReportFormat {
     Text,
     /// One object or array for programs.
     Json,
-}
-
-/// A report as JSON.
-fn json(answer: &impl Serialize) -> anyhow::Result<String> {
-    let mut text = indent(&marshal(answer), "  ")?;
-    text.push(b'\n');
-    Ok(String::from_utf8(text)?)
 }
 
 /// The lines, each with a line break.

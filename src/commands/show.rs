@@ -2,6 +2,7 @@
 
 use super::several;
 use crate::app::App;
+use crate::json;
 use crate::location::Location;
 use crate::manifest::PlatformSelector;
 use crate::output::{Palette, terminal_width};
@@ -67,7 +68,7 @@ fn text(shown: &Shown, format: &Format) -> anyhow::Result<String> {
                 view::show::Layout { width: terminal_width(), palette: Palette::of_stdout(), now: SystemTime::now() };
             Ok(view::show::overview(&shown.overview, layout))
         }
-        Format::Json => super::json(&shown.overview),
+        Format::Json => Ok(String::from_utf8(json::document(&shown.overview))?),
         Format::Template(text) => {
             let text = template::render(text, shown)?;
             Ok(if text.ends_with('\n') { text } else { text + "\n" })

@@ -2,6 +2,7 @@
 
 use super::{ReportFormat, several};
 use crate::app::App;
+use crate::json;
 use crate::location::{LayoutName, Location};
 use crate::resolve::Walker;
 use serde::Serialize;
@@ -35,10 +36,10 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let location = repository(&options.repository)?;
     let ask = async |walker: &Walker<'_>, location: &Location| walker.content().tags(location).await;
     several::ask(app, std::slice::from_ref(&location), options.insecure, &ask, |tags: Vec<String>| {
-        app.print(&match options.format {
-            ReportFormat::Text => super::lines(tags.into_iter()),
-            ReportFormat::Json => super::json(&Tags { name: name(&location), tags: &tags })?,
-        })
+        match options.format {
+            ReportFormat::Text => app.print(super::lines(tags.into_iter())),
+            ReportFormat::Json => app.print(json::document(&Tags { name: name(&location), tags: &tags })),
+        }
     })
 }
 

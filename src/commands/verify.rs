@@ -2,6 +2,7 @@
 
 use super::{ReportFormat, several};
 use crate::app::App;
+use crate::json;
 use crate::location::Location;
 use crate::manifest::PlatformSelector;
 use crate::output::one_line;
@@ -53,7 +54,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<ExitCode> {
         Ok(())
     });
     if options.format == ReportFormat::Json {
-        app.print(&super::json(&reports)?)?;
+        app.print(json::document(&reports))?;
     }
     asked?;
     let is_fine = reports.iter().all(|report| report.findings.is_empty());

@@ -14,7 +14,17 @@ pub use encode::marshal;
 pub use indent::{compact, indent};
 pub use scan::SyntaxError;
 
+use serde::Serialize;
 use thiserror::Error;
+
+/// A value as mfst prints and writes its own documents: indented by two spaces, with a line break at the end.
+#[must_use]
+pub fn document(value: &impl Serialize) -> Vec<u8> {
+    let json = marshal(value);
+    let mut text = indent(&json, "  ").unwrap_or(json);
+    text.push(b'\n');
+    text
+}
 
 /// Why a JSON text could not be decoded, in Go's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

@@ -39,6 +39,12 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// The size of the content in bytes. A negative one says nothing and counts as zero.
+    #[must_use]
+    pub fn byte_count(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or_default()
+    }
+
     /// Reads a descriptor from its JSON object.
     pub fn read(object: &Object) -> Result<Self, Error> {
         let (data, artifact_type) = (object.bytes("data")?, object.string("artifactType")?);

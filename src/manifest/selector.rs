@@ -73,6 +73,12 @@ impl Platform {
         !self.os.is_empty() && !self.architecture.is_empty()
     }
 
+    /// Whether it names a platform that images run on: not [`Platform::unknown`].
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.is_specified() && *self != Self::unknown()
+    }
+
     /// `unknown/unknown`, the platform of attestations and artifacts.
     #[must_use]
     pub fn unknown() -> Self {

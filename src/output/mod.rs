@@ -12,4 +12,4 @@ pub use progress::{Bar, Progress};
 pub use prompt::{ask, ask_secret, can_ask, read_stdin};
 pub use result_file::{ResultFile, ResultFileError};
 pub use terminal::{Palette, Role, terminal_width};
-pub use text::{is_terminal_control, one_line};
+pub use text::{cell, is_terminal_control, one_line};

@@ -26,7 +26,7 @@ impl Progress {
         self.bar(what, total as u64, "{spinner} {msg} {pos} of {len}")
     }
 
-    /// A bar that counts bytes; the total grows with [`Bar::expect`].
+    /// A bar that counts bytes; the total grows with [`Bar::raise_total`].
     #[must_use]
     pub fn bytes(&self, what: &'static str) -> Bar {
         self.bar(what, 0, "{spinner} {msg} {bytes} of {total_bytes}, {bytes_per_sec}")
@@ -54,7 +54,7 @@ impl Bar {
     }
 
     /// Raises the total.
-    pub fn expect(&self, more: u64) {
+    pub fn raise_total(&self, more: u64) {
         self.0.inc_length(more);
     }
 

@@ -18,12 +18,22 @@ pub fn is_terminal_control(c: char) -> bool {
 /// The text as one line of a message: terminal control characters, line breaks among them, are replaced by spaces. Tabs
 /// stay. An overlong line is cut.
 pub(super) fn line(text: &str) -> String {
-    let clean = |c: char| if is_terminal_control(c) && c != '\t' { ' ' } else { c };
-    let mut line: String = text.chars().take(MAX_LINE).map(clean).collect();
-    if text.chars().nth(MAX_LINE).is_some() {
-        line.push('…');
+    cut(text, MAX_LINE, |c| is_terminal_control(c) && c != '\t')
+}
+
+/// The text as a cell of a table: terminal control characters are replaced by spaces, and what is longer than `limit`
+/// characters is cut.
+#[must_use]
+pub fn cell(text: &str, limit: usize) -> String {
+    cut(text, limit, is_terminal_control)
+}
+
+fn cut(text: &str, limit: usize, is_replaced: impl Fn(char) -> bool) -> String {
+    let mut kept: String = text.chars().take(limit).map(|c| if is_replaced(c) { ' ' } else { c }).collect();
+    if text.chars().nth(limit).is_some() {
+        kept.push('…');
     }
-    line
+    kept
 }
 
 /// The first `limit` characters of the text as one line without terminal control characters; runs of white space

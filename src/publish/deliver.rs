@@ -106,7 +106,7 @@ async fn ensure_blob(client: &Client, target: &Reference, blob: &PlannedBlob, co
     }
     let refusal = not_mounted.as_mut().and_then(|not_mounted| not_mounted.refusal.take());
     let PlannedBlob { digest, size, source, .. } = blob;
-    copied.expect(size.unwrap_or_default());
+    copied.raise_total(size.unwrap_or_default());
     let copy = BlobCopy { digest, size: *size, source, target };
     match (client.copy_blob(copy, not_mounted, copied.counter()).await, refusal) {
         (Ok(Copied::Present), _) => Ok(Outcome::Present),

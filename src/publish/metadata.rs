@@ -3,7 +3,7 @@
 use super::deliver::{Outcome, Outcomes};
 use super::plan::PushPlan;
 use crate::digest::Digest;
-use crate::json::{indent, marshal};
+use crate::json;
 use crate::manifest::{ListEntry, Platform};
 use crate::reference::Reference;
 use serde::Serialize;
@@ -52,10 +52,7 @@ impl<'a> PushMetadata<'a> {
     }
 
     pub(super) fn to_json(&self) -> Vec<u8> {
-        let mut json = marshal(self);
-        json = indent(&json, "  ").unwrap_or(json);
-        json.push(b'\n');
-        json
+        json::document(self)
     }
 }
 

@@ -197,7 +197,7 @@ impl RepositoryPlan {
 }
 
 fn size(blob: &Descriptor) -> Option<u64> {
-    u64::try_from(blob.size).ok().filter(|size| *size > 0)
+    Some(blob.byte_count()).filter(|size| *size > 0)
 }
 
 /// An image's manifest as it is put into a repository.

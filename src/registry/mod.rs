@@ -23,14 +23,14 @@ pub use blob::{BlobStatus, CONFIG_LIMIT, Mount, NotMounted};
 pub use copy::{BlobCopy, Copied};
 pub use error::{Diagnostic, ErrorResponse, RegistryError};
 pub use login::LoginCheck;
-pub use referrers::{COSIGN_SUFFIXES, Referrers, digest_tag};
+pub use referrers::{Referrers, cosign_tag_names};
 pub use scope::{Scope, ScopeSet};
 pub use transfer::{Download, Transfer};
 
 use crate::auth::{CredentialSources, Keychain};
 use crate::config::{self, CertificateDirectories};
 use crate::digest::Digest;
-use crate::manifest::ACCEPT;
+use crate::manifest::{ACCEPT, Descriptor};
 use crate::output::Console;
 use crate::reference::Reference;
 use crate::transport::{
@@ -58,6 +58,19 @@ pub struct FetchedManifest {
     pub bytes: Bytes,
     /// The digest of the bytes, computed here.
     pub digest: Digest,
+}
+
+impl FetchedManifest {
+    /// A descriptor of the manifest, as one of this media type.
+    #[must_use]
+    pub fn descriptor(&self, media_type: &str) -> Descriptor {
+        Descriptor {
+            media_type: media_type.to_owned(),
+            digest: self.digest.to_string(),
+            size: i64::try_from(self.bytes.len()).unwrap_or(i64::MAX),
+            ..Descriptor::default()
+        }
+    }
 }
 
 /// The settings of a client.

@@ -11,7 +11,7 @@ use crate::transport::{Method, TransportFault};
 /// The maximum number of referrers of a manifest.
 const MAX_REFERRERS: usize = 5_000;
 /// What cosign appends to the tag of a manifest's digest: signatures, attestations, SBOMs.
-pub const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
+const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
 
 /// The referrers of a manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,10 +23,15 @@ pub struct Referrers {
 }
 
 /// The tag `sha256-<hex>` for a digest (distribution-spec, "Referrers Tag Schema"); cosign's tags begin with it.
-#[must_use]
-pub fn digest_tag(digest: &Digest) -> String {
+fn digest_tag(digest: &Digest) -> String {
     let (algorithm, encoded) = digest.as_str().split_once(':').unwrap_or_default();
     format!("{algorithm}-{}", &encoded[..encoded.len().min(64)])
+}
+
+/// The tags that cosign gives to what it stores about the manifest with this digest.
+#[must_use]
+pub fn cosign_tag_names(digest: &Digest) -> [String; COSIGN_SUFFIXES.len()] {
+    COSIGN_SUFFIXES.map(|suffix| format!("{}{suffix}", digest_tag(digest)))
 }
 
 impl Client {
@@ -85,8 +90,7 @@ impl Client {
         repository: &Reference,
         digest: &Digest,
     ) -> Result<Vec<(String, Digest)>, RegistryError> {
-        let tags = COSIGN_SUFFIXES.map(|suffix| format!("{}{suffix}", digest_tag(digest)));
-        let found = tags.map(|tag| async {
+        let found = cosign_tag_names(digest).map(|tag| async {
             let digest = self.digest(&repository.tagged(&tag)).await?;
             Ok::<_, RegistryError>(digest.map(|digest| (tag, digest)))
         });

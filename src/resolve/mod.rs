@@ -15,12 +15,14 @@ pub use survey::{Defect, Surveyed, survey};
 pub use walk::{Document, Walker, is_list};
 
 use crate::content::Content;
+use crate::digest::Digest;
 use crate::draft::{SourceList, Verbatim};
 use crate::location::Location;
 use crate::manifest::{Descriptor, ImageIndex, ImageManifest, ListEntry, Manifest, ManifestError, Origin, Platform};
 use crate::output::Progress;
 use crate::reference::Reference;
 use crate::registry::RegistryError;
+use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use platforms::Platforms;
 use std::collections::HashSet;
@@ -235,8 +237,7 @@ async fn child(
     location: &Location,
     entry: &Descriptor,
 ) -> anyhow::Result<Child> {
-    let digest = crate::digest::Digest::parse(&entry.digest);
-    let digest = anyhow::Context::with_context(digest, || format!("an entry of {list}"))?;
+    let digest = Digest::parse(&entry.digest).with_context(|| format!("an entry of {list}"))?;
     let reference = list.pinned_to(digest);
     let without_payload = || ListEntry::without_payload(reference.clone(), entry.clone());
     if is_list(entry) {
@@ -257,12 +258,6 @@ async fn child(
 
 fn assemble(reference: Reference, document: &Document, image: &Arc<ImageManifest>, platform: Platform) -> ListEntry {
     let fetched = &document.fetched;
-    let descriptor = Descriptor {
-        media_type: image.kind.media_type().to_owned(),
-        digest: fetched.digest.to_string(),
-        size: i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX),
-        platform: Some(platform),
-        ..Descriptor::default()
-    };
+    let descriptor = Descriptor { platform: Some(platform), ..fetched.descriptor(image.kind.media_type()) };
     ListEntry::new(reference, descriptor, Arc::clone(image), fetched.bytes.clone())
 }

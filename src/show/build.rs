@@ -45,13 +45,8 @@ pub(super) fn entries(surveyed: Vec<Surveyed>) -> Entries {
 
 /// An image by itself.
 pub(super) fn single(document: &Document, manifest: &ImageManifest, platform: Option<Platform>) -> Image {
-    let mut image = of_entry(Descriptor {
-        media_type: manifest.kind.media_type().to_owned(),
-        digest: document.fetched.digest.to_string(),
-        size: i64::try_from(document.fetched.bytes.len()).unwrap_or(i64::MAX),
-        platform,
-        ..Descriptor::default()
-    });
+    let descriptor = document.fetched.descriptor(manifest.kind.media_type());
+    let mut image = of_entry(Descriptor { platform, ..descriptor });
     add_blobs(&mut image, manifest);
     image
 }
@@ -79,20 +74,15 @@ fn add_blobs(image: &mut Image, manifest: &ImageManifest) {
     let layer = |blob: &Descriptor| Layer {
         digest: blob.digest.clone(),
         media_type: blob.media_type.clone(),
-        size: size(blob),
+        size: blob.byte_count(),
     };
     image.layers = manifest.layers.iter().map(layer).collect();
     image.config_digest.clone_from(&manifest.config.digest);
-    image.config_size = size(&manifest.config);
+    image.config_size = manifest.config.byte_count();
     if image.artifact_type.is_empty() && manifest.is_artifact() {
         image.artifact_type.clone_from(&manifest.config.media_type);
     }
     image.compressed_size = total_size([&*image]);
-}
-
-/// A negative size says nothing.
-fn size(blob: &Descriptor) -> u64 {
-    u64::try_from(blob.size).unwrap_or_default()
 }
 
 /// The size of all configs and layers of these images in bytes, each counted once.

@@ -115,15 +115,10 @@ async fn check_one(
         return found(of_size(actual));
     }
     match Platform::from_config(&bytes) {
-        Ok(platform) if text_length(&platform) > MAX_PLATFORM => {
+        Ok(platform) if platform.text_len() > MAX_PLATFORM => {
             found(Problem::Config { digest: digest.to_string(), reason: "its platform is too long".to_owned() })
         }
         Ok(platform) => Ok(Checked { problem: None, platform: Some(platform) }),
         Err(error) => found(Problem::Config { digest: digest.to_string(), reason: error.to_string() }),
     }
-}
-
-fn text_length(platform: &Platform) -> usize {
-    let Platform { architecture, os, os_version, os_features, variant } = platform;
-    [architecture, os, os_version, variant].into_iter().chain(os_features).map(String::len).sum()
 }

@@ -44,7 +44,7 @@ fn subject(entry: &Descriptor, all: &[Surveyed]) -> String {
 fn subject_of_image(entry: &Descriptor) -> String {
     match &entry.platform {
         _ if is_list(entry) => "list in the list".to_owned(),
-        Some(platform) if platform.is_specified() && *platform != Platform::unknown() => platform.to_string(),
+        Some(platform) if platform.is_known() => platform.to_string(),
         _ => "image without a platform".to_owned(),
     }
 }
@@ -85,7 +85,7 @@ pub(super) fn findings(surveyed: &[Surveyed]) -> Vec<Finding> {
 /// The platform that an entry is the image for. Artifacts may be for any, several of them for the same.
 fn runs_on(entry: &Descriptor) -> Option<&Platform> {
     let is_image = !entry.is_attestation() && entry.artifact_type.is_empty() && !is_list(entry);
-    entry.platform.as_ref().filter(|it| is_image && it.is_specified() && **it != Platform::unknown())
+    entry.platform.as_ref().filter(|it| is_image && it.is_known())
 }
 
 /// An entry may point at content of any media type. Such content has been fetched, and its digest was right.

@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod docker;
 pub mod entries;
+pub mod lists;
 pub mod show;
 mod table;
 pub mod template;

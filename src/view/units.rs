@@ -10,6 +10,13 @@ const SHORT_DIGEST: usize = 12;
 /// Earlier times are not when something was created: reproducible builds use fixed ones.
 const FIRST_PLAUSIBLE: Duration = Duration::from_secs(365 * 86_400);
 
+/// The length of a unit of time in seconds, and its name.
+type Unit = (u64, &'static str);
+
+/// Units of time, the largest first.
+pub(super) const UNITS: [Unit; 6] =
+    [(31_557_600, "year"), (604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+
 /// A text of a registry as one line without control characters.
 pub(super) fn clean(text: &str) -> String {
     one_line(text, MAX_VALUE)
@@ -48,17 +55,15 @@ pub(super) fn created(text: &str, now: SystemTime) -> String {
     let is_plausible = time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since > FIRST_PLAUSIBLE);
     let utc = humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC");
     match now.duration_since(time) {
-        Ok(age) if is_plausible => format!("{utc} ({})", ago(age)),
+        Ok(age) if is_plausible => format!("{utc} ({})", ago(age, &UNITS)),
         _ => utc,
     }
 }
 
-/// A time in its largest unit.
-fn ago(age: Duration) -> String {
+/// A time in the largest of these units that it reaches.
+pub(super) fn ago(age: Duration, units: &[Unit]) -> String {
     let seconds = age.as_secs();
-    let units =
-        [(31_557_600, "year"), (604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (length, unit) = units.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "second"));
+    let (length, unit) = units.iter().copied().find(|(length, _)| seconds >= *length).unwrap_or((1, "second"));
     format!("{} ago", count(usize::try_from(seconds / length).unwrap_or(usize::MAX), unit))
 }
 
