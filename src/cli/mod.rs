@@ -20,6 +20,7 @@ mod push;
 mod remove;
 mod rm;
 mod show;
+mod spec;
 mod tags;
 mod usage;
 mod values;
@@ -78,7 +79,7 @@ pub fn manual() -> Vec<(String, clap::Command)> {
 #[command(defer = true)]
 enum CliCommand {
     #[command(flatten)]
-    Run(CommandArgs),
+    Run(Box<CommandArgs>),
     Completion(completion::CompletionArgs),
     Help(help::HelpArgs),
     Version(version::VersionArgs),
@@ -101,6 +102,7 @@ enum CommandArgs {
     Remove(remove::RemoveArgs),
     Rm(rm::RmArgs),
     Show(show::ShowArgs),
+    Spec(spec::SpecArgs),
     Tags(tags::TagsArgs),
     Verify(verify::VerifyArgs),
 }
@@ -121,6 +123,7 @@ impl CommandArgs {
             Self::Remove(args) => args.into_command(),
             Self::Rm(args) => args.into_command(),
             Self::Show(args) => args.into_command(),
+            Self::Spec(args) => args.into_command(),
             Self::Tags(args) => args.into_command(),
             Self::Verify(args) => args.into_command(),
         }
@@ -128,10 +131,11 @@ impl CommandArgs {
 }
 
 /// The commands as `mfst --help` lists them, under headings.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
     ("Images and lists in registries", &["show", "digest", "exists", "tags", "verify", "diff"]),
+    ("Lists in files", &["spec"]),
     ("Logins", &["login", "logout"]),
     ("Other commands", &["completion", "help", "version"]),
 ];
