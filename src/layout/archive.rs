@@ -15,6 +15,8 @@ use tar::{EntryType, Header, PaxExtensions};
 pub(super) const BLOCK: u64 = 512;
 /// The most members that are looked at.
 const MAX_MEMBERS: usize = 100_000;
+/// The longest name of a blob's file, in bytes; one for SHA-512 has 141. Longer names are not kept.
+const MAX_NAME: usize = 256;
 /// The largest extended header that is read, in bytes.
 const EXTENSION_LIMIT: u64 = 64 * 1024;
 
@@ -80,23 +82,13 @@ impl Scanner<'_> {
         let (mut position, mut extension) = (0, Extension::default());
         for _ in 0..MAX_MEMBERS {
             let Some(header) = self.header(position)? else { return Ok(members) };
-            let stated = header.entry_size().map_err(|error| invalid(self.path, error.to_string()))?;
             let kind = header.entry_type();
-            let is_extension = matches!(
-                kind,
-                EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink
-            );
-            let size = extension.size.filter(|_| !is_extension).unwrap_or(stated);
-            let offset = position + BLOCK;
-            position = size
-                .checked_next_multiple_of(BLOCK)
-                .and_then(|size| size.checked_add(offset))
-                .filter(|_| size <= self.length.saturating_sub(offset))
-                .ok_or_else(|| invalid(self.path, "a member is longer than the file"))?;
+            let (member, end) = self.locate(&header, position, &extension)?;
+            position = end;
             match kind {
-                EntryType::XHeader => self.read_pax(offset, size, &mut extension)?,
+                EntryType::XHeader => self.read_pax(member, &mut extension)?,
                 EntryType::GNULongName => {
-                    let name = self.read_extension(offset, size)?;
+                    let name = self.read_extension(member)?;
                     extension.name = Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned());
                 }
                 EntryType::XGlobalHeader | EntryType::GNULongLink => {}
@@ -105,12 +97,28 @@ impl Scanner<'_> {
                     let name = std::mem::take(&mut extension).name.unwrap_or(own);
                     let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
                     if is_of_layout(&name) {
-                        self.add(&mut members, name, kind, Member { offset, size })?;
+                        self.add(&mut members, name, kind, member)?;
                     }
                 }
             }
         }
         Err(invalid(self.path, format!("it has more than {MAX_MEMBERS} members")))
+    }
+
+    /// The content of the member whose header is at a position, and where the next header is.
+    fn locate(&self, header: &Header, position: u64, extension: &Extension) -> Result<(Member, u64), LayoutError> {
+        let is_extension = matches!(
+            header.entry_type(),
+            EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink
+        );
+        let stated = header.entry_size().map_err(|error| invalid(self.path, error.to_string()))?;
+        let size = extension.size.filter(|_| !is_extension).unwrap_or(stated);
+        let offset = position + BLOCK;
+        let padded = size.checked_next_multiple_of(BLOCK).and_then(|size| size.checked_add(offset));
+        match padded.filter(|_| size <= self.length.saturating_sub(offset)) {
+            Some(end) => Ok((Member { offset, size }, end)),
+            None => Err(invalid(self.path, "a member is longer than the file")),
+        }
     }
 
     /// The header at a position; none at the end.
@@ -136,8 +144,8 @@ impl Scanner<'_> {
         Ok(Some(header))
     }
 
-    fn read_pax(&self, offset: u64, size: u64, extension: &mut Extension) -> Result<(), LayoutError> {
-        let bytes = self.read_extension(offset, size)?;
+    fn read_pax(&self, member: Member, extension: &mut Extension) -> Result<(), LayoutError> {
+        let bytes = self.read_extension(member)?;
         for record in PaxExtensions::new(&bytes) {
             let record = record.map_err(|error| invalid(self.path, error.to_string()))?;
             match (record.key(), record.value()) {
@@ -151,7 +159,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn read_extension(&self, offset: u64, size: u64) -> Result<Vec<u8>, LayoutError> {
+    fn read_extension(&self, Member { offset, size }: Member) -> Result<Vec<u8>, LayoutError> {
         if size > EXTENSION_LIMIT {
             return Err(invalid(self.path, "a member has too long a header"));
         }
@@ -181,6 +189,7 @@ impl Scanner<'_> {
     }
 }
 
+/// Whether a layout has a file of this name.
 fn is_of_layout(name: &str) -> bool {
-    name == INDEX_FILE || name == super::MARKER_FILE || name.starts_with("blobs/")
+    name == INDEX_FILE || name.starts_with("blobs/") && name.len() <= MAX_NAME
 }

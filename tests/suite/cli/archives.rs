@@ -1,4 +1,4 @@
-//! OCI layouts in tar files, whoever made them.
+//! OCI layouts in tar files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{OCI_INDEX, digest};
-use mfst_testkit::scene::{Scene, amd64, arm64};
+use mfst_testkit::scene::{Scene, amd64, arm64, digests};
 use serde_json::json;
 
 use crate::cli::copy::{has_build, scene};
@@ -223,4 +223,35 @@ fn blobs_with_longer_digests_have_their_place() {
     scene.run_ok("copy oci-archive:app.tar oci:back");
     let back = scene.home.home().join("back/blobs").join(SHA512_OF_ABC.replacen(':', "/", 1));
     assert_eq!(fs::read(back).expect("the blob"), b"abc");
+}
+
+#[test]
+fn commands_that_read_registries_read_archives() {
+    let (scene, build) = scene();
+    scene.run_ok("copy %src/app:1 oci-archive:app.tar:v1");
+    let digest = build.digest();
+    assert_eq!(scene.run_ok("tags oci-archive:app.tar"), "v1\n");
+    assert_eq!(scene.run_ok("digest oci-archive:app.tar"), format!("{digest}\n"));
+    let shown = scene.run_ok("show oci-archive:app.tar:v1");
+    assert!(shown.contains(&digest) && shown.contains("linux/arm64"), "{shown}");
+    scene.run_ok("exists oci-archive:app.tar:v1");
+    scene.run("exists oci-archive:app.tar:v2").failure(1);
+    scene.run("exists oci-archive:none.tar").failure(1);
+    scene.run_ok("verify --require-platform linux/amd64,linux/arm64 --exact oci-archive:app.tar");
+    scene.run_ok("diff %src/app:1 oci-archive:app.tar");
+    scene.run_ok("create --push @made/app:v1 oci-archive:app.tar:v1");
+    has_build(&scene, "made/app", "v1", &build);
+}
+
+#[test]
+fn a_draft_with_images_of_an_archive_can_be_looked_at_and_pushed() {
+    let (scene, _) = scene();
+    scene.run_ok("copy @t/app:amd64 oci-archive:app.tar:v1");
+    scene.run_ok("create @dst/app:v1 oci-archive:app.tar:v1 @t/app:arm64");
+    let entries = scene.run_ok("ls --check @dst/app:v1");
+    assert!(entries.contains("oci-archive:") && entries.contains("linux/amd64"), "{entries}");
+    assert!(scene.run_ok("inspect @dst/app:v1").contains(&amd64().digest()));
+    scene.run_ok("push --verify @dst/app:v1");
+    let list = scene.pushed("dst/app", "v1");
+    assert!([amd64(), arm64()].iter().all(|image| digests(&list).contains(&image.digest().as_str())), "{list}");
 }

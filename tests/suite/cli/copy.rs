@@ -163,7 +163,7 @@ fn a_tag_is_put_back_with_one_read_and_one_write() {
 }
 
 #[test]
-fn a_copy_that_was_killed_goes_on_with_what_is_missing() {
+fn a_copy_that_was_killed_continues_with_what_is_missing() {
     let (scene, build) = scene();
     scene.registry.fault(Fault::on("PUT", "/manifests/v1").hang());
     let mut child = spawn(&scene, "copy %src/app:1 @dst/app:v1");
@@ -218,7 +218,7 @@ fn all_platforms_of_a_list_are_the_list_itself() {
 }
 
 #[test]
-fn a_platform_that_is_not_there_is_told_and_with_strict_refused() {
+fn a_platform_without_an_image_is_a_warning_and_with_strict_an_error() {
     let (scene, _) = scene();
     let said = scene.run_err_unchanged("copy --platform linux/s390x %src/app:1 @dst/app:v1");
     assert!(said.contains("linux/s390x") && said.contains("linux/arm64"), "{said}");
@@ -291,19 +291,22 @@ fn a_name_with_a_digest_must_be_the_digest_of_what_is_copied() {
 }
 
 #[test]
-fn receipts_tell_of_a_copy() {
+fn the_result_files_describe_a_copy() {
     let (scene, build) = scene();
     scene.run_ok("copy --digestfile digest --metadata-file json %src/app:1 @dst/app:v1");
-    let read = |name: &str| std::fs::read_to_string(scene.home.home().join(name)).expect("a receipt");
+    let read = |name: &str| std::fs::read_to_string(scene.home.home().join(name)).expect("a result file");
     assert_eq!(read("digest"), build.digest());
-    let told: serde_json::Value = serde_json::from_str(&read("json")).expect("JSON");
-    assert_eq!(told["references"], json!([scene.name("dst/app:v1")]));
-    assert_eq!((told["digest"].as_str(), told["entries"].as_array().map(Vec::len)), (Some(&*build.digest()), Some(4)));
+    let metadata: serde_json::Value = serde_json::from_str(&read("json")).expect("JSON");
+    assert_eq!(metadata["references"], json!([scene.name("dst/app:v1")]));
+    assert_eq!(
+        (metadata["digest"].as_str(), metadata["entries"].as_array().map(Vec::len)),
+        (Some(&*build.digest()), Some(4))
+    );
     let first = &build.images()[0];
-    assert_eq!(told["entries"][0]["digest"], first.digest());
-    assert_eq!(told["entries"][0]["platform"]["architecture"], "amd64");
-    assert_eq!(told["entries"][0]["blobs"], json!({"mounted": 0, "copied": 2, "present": 0}));
-    assert_eq!(told["entries"][0]["bytes"], first.blobs().iter().map(Vec::len).sum::<usize>());
+    assert_eq!(metadata["entries"][0]["digest"], first.digest());
+    assert_eq!(metadata["entries"][0]["platform"]["architecture"], "amd64");
+    assert_eq!(metadata["entries"][0]["blobs"], json!({"mounted": 0, "copied": 2, "present": 0}));
+    assert_eq!(metadata["entries"][0]["bytes"], first.blobs().iter().map(Vec::len).sum::<usize>());
 }
 
 #[cfg(target_os = "linux")]

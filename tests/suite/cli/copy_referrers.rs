@@ -104,7 +104,7 @@ fn has_all(scene: &Scene, repo: &str, build: &Build, about: &[About; 3]) {
 }
 
 #[test]
-fn what_refers_to_a_list_comes_along_and_is_there_before_the_tag() {
+fn referrers_are_copied_before_the_tag_is_put() {
     let (scene, build, about) = signed();
     scene.run_ok("copy --referrers %src/app:1 @dst/app:v1");
     has_all(&scene, "dst/app", &build, &about);
@@ -116,7 +116,7 @@ fn what_refers_to_a_list_comes_along_and_is_there_before_the_tag() {
 }
 
 #[test]
-fn without_the_flag_nothing_comes_along() {
+fn without_the_flag_referrers_are_not_copied() {
     let (scene, build, about) = signed();
     scene.run_ok("copy %src/app:1 @dst/app:v1");
     has_build(&scene, "dst/app", "v1", &build);
@@ -160,11 +160,18 @@ fn a_list_with_attestations_and_referrers_goes_through_an_archive_with_every_dig
         scene.run_ok(&format!("copy --referrers {layout} @dst/app:v1"));
         has_all(&scene, "dst/app", &build, &about);
         assert_eq!(listed(&scene, "dst/app", &build.digest()), [about[0].digest()]);
+        for copy in [layout, "@dst/app:v1"] {
+            assert_eq!(scene.run_ok(&format!("digest {copy}")), build.digest() + "\n");
+            scene.run_ok(&format!("verify {copy}"));
+            scene.run_ok(&format!("diff %src/app:1 {copy}"));
+            let tree = scene.run_ok(&format!("show --referrers --format json {copy}"));
+            assert!(tree.contains(&about[0].digest()), "{tree}");
+        }
     }
 }
 
 #[test]
-fn debians_registry_gets_referrers_under_the_fallback_tag() {
+fn docker_registry_gets_referrers_under_the_fallback_tag() {
     let Some(registry) = DockerRegistry::available(false) else { return };
     let (scene, build, about) = signed();
     let target = registry.target();

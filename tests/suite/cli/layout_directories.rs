@@ -64,7 +64,7 @@ fn a_layout_has_everything_once_and_the_tag() {
 }
 
 #[test]
-fn what_others_have_in_an_index_stays_and_a_tag_is_moved() {
+fn a_tag_is_moved_and_unknown_fields_of_the_index_stay() {
     let (scene, _) = scene();
     scene.run_ok("copy @t/app:amd64 oci:layout:one");
     let mut old = index(&layout(&scene));
@@ -97,7 +97,7 @@ fn two_writers_at_once_do_no_harm() {
 }
 
 #[test]
-fn a_copy_into_a_layout_goes_on_with_what_is_missing() {
+fn a_copy_into_a_layout_continues_with_what_is_missing() {
     let (scene, build) = scene();
     let last = build.attestations()[1].blob_digests()[1].clone();
     scene.other().fault(Fault::on("GET", &last).answer(403, ""));
@@ -175,7 +175,7 @@ fn blobs_that_are_not_what_they_should_be_go_nowhere() {
 }
 
 #[test]
-fn what_a_layout_does_not_have_is_told_with_what_it_has() {
+fn a_missing_tag_is_an_error_that_lists_the_tags_of_the_layout() {
     let scene = Scene::new();
     scene.run_ok("copy @t/app:amd64 oci:layout:one");
     scene.run_ok("copy @t/app:arm64 oci:layout:two");
