@@ -6,6 +6,7 @@ mod annotate;
 mod args;
 mod complete;
 mod completion;
+mod copy;
 mod create;
 mod diff;
 mod digest;
@@ -90,6 +91,7 @@ enum CliCommand {
 #[command(defer = true)]
 enum CommandArgs {
     Annotate(annotate::AnnotateArgs),
+    Copy(copy::CopyArgs),
     Create(create::CreateArgs),
     Diff(diff::DiffArgs),
     Digest(digest::DigestArgs),
@@ -111,6 +113,7 @@ impl CommandArgs {
     fn into_command(self) -> Result<Command, UsageError> {
         match self {
             Self::Annotate(args) => args.into_command(),
+            Self::Copy(args) => args.into_command(),
             Self::Create(args) => args.into_command(),
             Self::Diff(args) => args.into_command(),
             Self::Digest(args) => args.into_command(),
@@ -134,7 +137,7 @@ impl CommandArgs {
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
-    ("Images and lists in registries", &["show", "digest", "exists", "tags", "verify", "diff"]),
+    ("Images and lists in registries", &["copy", "show", "digest", "exists", "tags", "verify", "diff"]),
     ("Lists in files", &["spec"]),
     ("Logins", &["login", "logout"]),
     ("Other commands", &["completion", "help", "version"]),

@@ -9,7 +9,6 @@ use crate::location::Location;
 use crate::manifest::{Descriptor, ListEntry, Platform};
 use crate::publish::{self, PushOptions, StaleTags};
 use crate::reference::Reference;
-use crate::registry::Scope;
 use crate::resolve::{Absent, Request, Resolved, Resolver, Selection, Source, amend};
 use crate::store::StoreError;
 use crate::warning::{self, Warning};
@@ -70,8 +69,8 @@ struct NothingThere(String);
 #[derive(Default)]
 struct Fetched {
     resolved: Resolved,
-    /// The platforms that are stated for images.
-    stated: HashMap<Reference, Platform>,
+    /// The platforms that are stated for images, by source.
+    stated: HashMap<String, Platform>,
     /// The entries that were not fetched because they cannot have changed.
     unchanged: Vec<Reference>,
     subject: Option<Descriptor>,
@@ -114,7 +113,7 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: I
         IfExists::Amend => app.store.amend(list, |current| {
             let (mut change, moved) = amend::plan(&current.entries, &entries, &lists, &unchanged);
             for entry in &mut change.upsert {
-                if let Some(platform) = stated.get(&entry.reference) {
+                if let Some(platform) = stated.get(&entry.source()) {
                     entry.descriptor.platform = Some(platform.clone());
                 }
             }
@@ -133,8 +132,8 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: I
 /// The sources, if none of them has to be fetched and there is nothing else to fetch.
 fn only_unchanged(typed: &[TypedSource], current: &[ListEntry], options: &Options) -> Option<Vec<Reference>> {
     let image = |source: &TypedSource| match &source.name {
-        SourceName::Image(reference) => {
-            Some(NamedSource { reference: reference.clone(), platform: source.platform.clone() })
+        SourceName::Image(location) => {
+            Some(NamedSource { location: location.clone(), platform: source.platform.clone() })
         }
         SourceName::Pattern { .. } => None,
     };
@@ -152,8 +151,7 @@ async fn fetch(
     current: &[ListEntry],
 ) -> anyhow::Result<Fetched> {
     let content = Content::new(app.client(options.insecure));
-    let scopes = typed.iter().map(TypedSource::repository).map(|name| (name, Scope::pull(name.path())));
-    content.client.request_scopes_upfront(scopes);
+    content.client.request_scopes_upfront(publish::scopes(&[], &sources::locations(&typed)));
     let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
     let stated = stated(&named);
     let (unchanged, requested) = split_unchanged(named, current, &options.selection);
@@ -165,9 +163,9 @@ async fn fetch(
     Ok(Fetched { resolved, stated, unchanged, subject })
 }
 
-/// The platforms that are stated for images.
-fn stated(sources: &[NamedSource]) -> HashMap<Reference, Platform> {
-    sources.iter().filter_map(|source| Some((source.reference.clone(), source.platform.clone()?))).collect()
+/// The platforms that are stated for images, by source.
+fn stated(sources: &[NamedSource]) -> HashMap<String, Platform> {
+    sources.iter().filter_map(|source| Some((source.location.to_string(), source.platform.clone()?))).collect()
 }
 
 /// The entries that the store has of the list, as far as they matter.
@@ -188,11 +186,18 @@ fn split_unchanged(
 ) -> (Vec<Reference>, Vec<NamedSource>) {
     let pinned = current.iter().filter(|entry| entry.reference.digest().is_some() && !entry.raw.is_empty());
     let pinned: HashSet<&Reference> = pinned.map(|entry| &entry.reference).collect();
-    let is_unchanged = |source: &NamedSource| {
-        *selection == Selection::default() && source.platform.is_none() && pinned.contains(&source.reference)
-    };
-    let (unchanged, requested): (Vec<_>, Vec<_>) = sources.into_iter().partition(is_unchanged);
-    (unchanged.into_iter().map(|source| source.reference).collect(), requested)
+    let (mut unchanged, mut requested) = (Vec::new(), Vec::new());
+    for source in sources {
+        match &source.location {
+            Location::Registry(name)
+                if *selection == Selection::default() && source.platform.is_none() && pinned.contains(name) =>
+            {
+                unchanged.push(name.clone());
+            }
+            _ => requested.push(source),
+        }
+    }
+    (unchanged, requested)
 }
 
 /// Resolves the images. One that the list has may be missing in the registry.
@@ -272,7 +277,8 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let content = Content::new(app.client(options.insecure));
     app.block_on(async {
         let targets = push.targets(list)?;
-        content.client.request_scopes_upfront(publish::scopes(&targets, typed.iter().map(TypedSource::repository)));
+        let locations: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
+        content.client.request_scopes_upfront(publish::scopes(&locations, &sources::locations(&typed)));
         let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
         let (resolved, subject) =
             try_join(resolve(app, &content, list, &named, options, &[]), options.list_options.fetch_subject(&content))
@@ -282,7 +288,7 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
         let settings = options.list_options.apply(ListSettings::default(), subject);
         let mut draft = Draft::new(list.clone(), entries, lists, settings);
         options.list_options.annotate(&mut draft.entries)?;
-        publish::publish(app, &content.client, &targets, draft, push, StaleTags::Ignore).await
+        publish::publish(app, &content, &targets, draft, push, StaleTags::Ignore).await
     })?;
     Ok(())
 }

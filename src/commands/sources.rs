@@ -1,8 +1,8 @@
 //! The sources of `create`: images, images with a platform, and patterns of tags.
 
-use crate::location::Location;
+use crate::location::{Location, LocationError};
 use crate::manifest::{InvalidPlatform, Platform};
-use crate::reference::{Reference, ReferenceError};
+use crate::reference::Reference;
 use crate::registry::{Client, RegistryError};
 use crate::resolve::{Selection, Source, StatedPlatform};
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub(super) struct TypedSource {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SourceName {
-    Image(Reference),
+    Image(Location),
     /// All tags of the repository that match.
     Pattern {
         repository: Reference,
@@ -33,7 +33,7 @@ pub(super) enum SourceName {
 /// One image or list, with the platform that is stated for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedSource {
-    pub(super) reference: Reference,
+    pub(super) location: Location,
     pub(super) platform: Option<Platform>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct NamedSource {
 #[derive(Debug, Error)]
 pub(super) enum SourceError {
     #[error(transparent)]
-    Reference(#[from] ReferenceError),
+    Location(#[from] LocationError),
     #[error("{0}: {1}")]
     Platform(String, InvalidPlatform),
     #[error("{0}: * and ? may be in the tag only")]
@@ -49,49 +49,53 @@ pub(super) enum SourceError {
     #[error("no tag of {repository} matches {tags}")]
     NoMatch { repository: String, tags: String },
     #[error("{0} is given with two platforms; in a local list an image has one")]
-    TwoPlatforms(Reference),
+    TwoPlatforms(Location),
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
 
 impl TypedSource {
-    /// Reads what docker takes for an image as an image, else `IMAGE=PLATFORM` and `REPOSITORY:PATTERN`.
+    /// Reads what docker takes for an image as an image, else `IMAGE=PLATFORM`, a layout or `REPOSITORY:PATTERN`.
     pub(super) fn parse(text: &str) -> Result<Self, SourceError> {
-        let not_a_reference = match Reference::parse(text) {
-            Ok(reference) => return Ok(Self { name: SourceName::Image(reference), platform: None }),
-            Err(error) => error,
-        };
-        if let Some((image, platform)) = text.rsplit_once('=') {
-            let platform = Platform::parse(platform).map_err(|error| SourceError::Platform(text.to_owned(), error))?;
-            return Ok(Self { platform: Some(platform), ..Self::parse(image)? });
+        let source = Location::parse_source(text).map(Location::absolute);
+        if let Ok(Location::Registry(_)) = source {
+            return Ok(Self { name: SourceName::Image(source?), platform: None });
         }
-        if !text.contains(['*', '?']) {
-            return Err(not_a_reference.into());
+        if let Some((image, platform)) = text.rsplit_once('=') {
+            match Platform::parse(platform) {
+                Ok(platform) => return Ok(Self { platform: Some(platform), ..Self::parse(image)? }),
+                // A path may have any characters.
+                Err(_) if source.is_ok() => {}
+                Err(error) => return Err(SourceError::Platform(text.to_owned(), error)),
+            }
+        }
+        if source.is_ok() || !text.contains(['*', '?']) {
+            return Ok(Self { name: SourceName::Image(source?), platform: None });
         }
         match text.rsplit_once(':') {
             Some((repository, tags)) if !tags.contains(['/', '@']) && !repository.contains(['*', '?']) => {
-                let (repository, tags) = (Reference::parse(repository)?, tags.to_owned());
-                Ok(Self { name: SourceName::Pattern { repository, tags }, platform: None })
+                let repository = Reference::parse(repository).map_err(LocationError::from)?;
+                Ok(Self { name: SourceName::Pattern { repository, tags: tags.to_owned() }, platform: None })
             }
             _ => Err(SourceError::PatternPlace(text.to_owned())),
         }
     }
+}
 
-    /// A reference in the repository that is read.
-    pub(super) fn repository(&self) -> &Reference {
-        match &self.name {
-            SourceName::Image(reference) => reference,
-            SourceName::Pattern { repository, .. } => repository,
-        }
-    }
+/// Locations in the repositories and layouts that are read.
+pub(super) fn locations(sources: &[TypedSource]) -> Vec<Location> {
+    let location = |source: &TypedSource| match &source.name {
+        SourceName::Image(location) => location.clone(),
+        SourceName::Pattern { repository, .. } => Location::Registry(repository.clone()),
+    };
+    sources.iter().map(location).collect()
 }
 
 impl NamedSource {
     /// What to resolve.
     pub(super) fn to_source(&self, selection: &Selection) -> Source {
         let platform = self.platform.clone().map_or(StatedPlatform::OfConfig, StatedPlatform::Exact);
-        let location = Location::Registry(self.reference.clone());
-        Source { location, platform, selection: selection.clone() }
+        Source { location: self.location.clone(), platform, selection: selection.clone() }
     }
 }
 
@@ -117,10 +121,10 @@ pub(super) async fn expand(
     let mut expanded = Vec::with_capacity(sources.len());
     for TypedSource { name, platform } in sources {
         match name {
-            SourceName::Image(reference) => expanded.push(NamedSource { reference, platform }),
+            SourceName::Image(location) => expanded.push(NamedSource { location, platform }),
             SourceName::Pattern { repository, tags } => {
                 let matching = matching(client, &repository, &tags, list, wait).await?;
-                let named = |reference| NamedSource { reference, platform: platform.clone() };
+                let named = |tag| NamedSource { location: Location::Registry(tag), platform: platform.clone() };
                 expanded.extend(matching.into_iter().map(named));
             }
         }
@@ -130,16 +134,16 @@ pub(super) async fn expand(
 
 /// Each image once.
 pub(super) fn distinct(sources: Vec<NamedSource>) -> Result<Vec<NamedSource>, SourceError> {
-    let mut known: HashMap<Reference, Option<Platform>> = HashMap::new();
+    let mut known: HashMap<Location, Option<Platform>> = HashMap::new();
     let mut distinct = Vec::with_capacity(sources.len());
     for source in sources {
-        match known.get(&source.reference) {
+        match known.get(&source.location) {
             None => {
-                known.insert(source.reference.clone(), source.platform.clone());
+                known.insert(source.location.clone(), source.platform.clone());
                 distinct.push(source);
             }
             Some(platform) if *platform == source.platform => {}
-            Some(_) => return Err(SourceError::TwoPlatforms(source.reference)),
+            Some(_) => return Err(SourceError::TwoPlatforms(source.location)),
         }
     }
     Ok(distinct)
@@ -152,7 +156,7 @@ async fn matching(
     list: &Reference,
     wait: Duration,
 ) -> Result<Vec<Reference>, SourceError> {
-    let deadline = Instant::now() + wait;
+    let begun = Instant::now();
     loop {
         let tags = match client.tags(repository).await {
             Err(RegistryError::NoRepository(_)) => Vec::new(),
@@ -164,7 +168,7 @@ async fn matching(
             found.sort();
             return Ok(found);
         }
-        if Instant::now() + PAUSE > deadline {
+        if begun.elapsed() + PAUSE > wait {
             let (repository, tags) = (repository.name(), pattern.to_owned());
             return Err(SourceError::NoMatch { repository, tags });
         }
@@ -209,7 +213,7 @@ mod tests {
         let parsed = |text: &str| match TypedSource::parse(text) {
             Ok(TypedSource { name, platform }) => {
                 let name = match name {
-                    SourceName::Image(reference) => reference.to_string(),
+                    SourceName::Image(location) => location.to_string(),
                     SourceName::Pattern { repository, tags } => format!("{} {tags}", repository.name()),
                 };
                 name + &platform.map(|platform| format!(" {platform}")).unwrap_or_default()
@@ -223,6 +227,8 @@ mod tests {
         assert_eq!(parsed("h.io/*:1"), "h.io/*:1: * and ? may be in the tag only");
         assert_eq!(parsed("h.io:5000/a*"), "h.io:5000/a*: * and ? may be in the tag only");
         assert_eq!(parsed("a//b"), "invalid reference format");
+        assert_eq!(parsed("oci:/d/a=b:1=linux/arm64"), "oci:/d/a=b:1 linux/arm64");
+        assert_eq!(parsed("oci:/d/a=b"), "oci:/d/a=b");
         assert!(parsed("a=b").starts_with("a=b: \"b\" is not a platform"));
     }
 
