@@ -150,6 +150,8 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         ("REF", "example.com/app:1.1"),
         ("LIST", "example.com/app:1.1"),
         ("SRC", "example.com/app:1.1"),
+        ("DST", "other.example.com/app:1.1"),
+        ("MIRROR", "other.example.com/app"),
         ("NEW", "example.com/app:1.0-armv7"),
         ("A", "example.com/app:1.1-amd64"),
         ("B", "example.com/app:1.1-arm64"),
