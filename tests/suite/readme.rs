@@ -93,9 +93,11 @@ fn assert_every_command_works(readme: &str) {
         }
     }
     assert!(ran >= 7, "only {ran} blocks have been run");
-    // The example that copies has done so, and the link stands in for docker.
-    let [here, there] = [&examples.registry, &examples.other].map(|registry| registry.manifest("app", "1.1"));
-    assert!(here.is_some() && here == there);
+    // The lists have been copied, one of them through a file, and the link stands in for docker.
+    for tag in ["1.0", "1.1"] {
+        let [here, there] = [&examples.registry, &examples.other].map(|registry| registry.manifest("app", tag));
+        assert!(here.is_some() && here == there, "app:{tag}");
+    }
     assert!(stands_in(&examples));
 }
 
@@ -152,6 +154,10 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         ("LIST", "example.com/app:1.1"),
         ("SRC", "example.com/app:1.1"),
         ("NEW", "example.com/app:1.0-armv7"),
+        ("DST", "other.example.com/app:1.1"),
+        ("MIRROR", "other.example.com/app"),
+        ("oci:DIR:TAG", "oci:layout:1.1"),
+        ("oci-archive:FILE", "oci-archive:app.tar"),
         ("A", "example.com/app:1.1-amd64"),
         ("B", "example.com/app:1.1-arm64"),
     ];
