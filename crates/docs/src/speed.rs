@@ -46,7 +46,7 @@ fn row(result: &Value) -> Row {
     let count = |name: &str| result[name].as_u64().expect("a whole number");
     let mut tool = result["tool"].as_str().expect("a tool").to_owned();
     if result["contact"] == "again" {
-        tool.push_str(", again");
+        tool.push_str(", met before");
     }
     Row {
         tool,
