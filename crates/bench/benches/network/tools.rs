@@ -53,18 +53,19 @@ fn other(name: &str, version: &str, floor: u8, commands: Commands) -> Tool {
     Tool { name: format!("{name} {version}"), contact: Contact::First, floor, commands }
 }
 
-/// mfst at first contact, and when this many of its commands save what they need not ask again.
-fn mfst_twice(name: &str, floor: u8, count: u8, commands: Commands) -> [Tool; 2] {
+/// mfst at first contact, and with a registry that it has met before.
+fn mfst_twice(name: &str, floor: u8, commands: Commands) -> [Tool; 2] {
     let tool = |contact, floor| Tool { name: name.to_owned(), contact, floor, commands };
-    [tool(Contact::First, floor), tool(Contact::Again, floor - SAVED * count)]
+    [tool(Contact::First, floor), tool(Contact::Again, floor - SAVED)]
 }
 
 /// mfst in one command and in two.
 pub fn mfst() -> Vec<Tool> {
-    let in_one = mfst_twice("mfst create --push", ONE_COMMAND, 1, |home, names| {
+    let in_one = mfst_twice("mfst create --push", ONE_COMMAND, |home, names| {
         vec![home.command(&words(&["create", "--push", &names.list], &names.images))]
     });
-    let in_two = mfst_twice("mfst create, push", TWO_COMMANDS, 2, |home, names| {
+    // The second command has always met the registry before.
+    let in_two = mfst_twice("mfst create, push", TWO_COMMANDS - SAVED, |home, names| {
         vec![home.command(&words(&["create", &names.list], &names.images)), home.command(&["push", &names.list])]
     });
     in_one.into_iter().chain(in_two).collect()
@@ -120,10 +121,9 @@ const THREE_LEVELS: u8 = TWO_LEVELS + 1;
 pub fn readers(bed: &Bed) -> Vec<Tool> {
     let home = bed.home();
     let mut tools = Vec::new();
-    tools.extend(mfst_twice("mfst digest", ONE_REQUEST, 1, |home, names| vec![home.command(&["digest", &names.list])]));
-    tools.extend(mfst_twice("mfst show", TWO_LEVELS, 1, |home, names| vec![home.command(&["show", &names.list])]));
-    tools
-        .extend(mfst_twice("mfst verify", THREE_LEVELS, 1, |home, names| vec![home.command(&["verify", &names.list])]));
+    tools.extend(mfst_twice("mfst digest", ONE_REQUEST, |home, names| vec![home.command(&["digest", &names.list])]));
+    tools.extend(mfst_twice("mfst show", TWO_LEVELS, |home, names| vec![home.command(&["show", &names.list])]));
+    tools.extend(mfst_twice("mfst verify", THREE_LEVELS, |home, names| vec![home.command(&["verify", &names.list])]));
     let mut add = |name: &str, version: &[&str], floor, commands| match version_of(&home, version) {
         Some(version) => tools.push(other(name, &version, floor, commands)),
         None => eprintln!("{name} is not installed"),
