@@ -3,11 +3,12 @@
 use crate::auth::Keychain;
 use crate::config::{self, Config};
 use crate::output::{Console, Progress};
-use crate::registry::{Client, Settings};
+use crate::registry::{Client, RememberedChallenges, Settings};
 use crate::store::Store;
 use crate::transport::RetryPolicy;
 use anyhow::Context as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Network settings from the command line.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub struct App {
     /// `config.json`.
     pub config: Config,
     network: Network,
+    /// None if nothing is to be remembered.
+    remembered: Option<Rc<RememberedChallenges>>,
 }
 
 impl App {
@@ -36,7 +39,11 @@ impl App {
         let directory = config::directory(config_directory)?;
         console.debug(format_args!("configuration directory {}", directory.display()));
         let config = Config::load(&directory, &console);
-        Ok(Self { store: Store::new(&directory), console, config, network })
+        let store = Store::new(&directory);
+        let stored = store.clone();
+        let remembered = config::remembers_challenges()
+            .then(|| Rc::new(RememberedChallenges::new(move || stored.read_challenges())));
+        Ok(Self { store, console, config, network, remembered })
     }
 
     /// A client for registries; `insecure` allows unverified TLS and plain HTTP.
@@ -64,13 +71,24 @@ impl App {
             insecure,
             retry_policy: self.network.retry_policy,
             jobs: self.network.jobs,
+            remembered: self.remembered.clone(),
         }
     }
 
     /// Runs network work to its end. Commands that never call this never start a runtime.
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        runtime.context("cannot start the network runtime")?.block_on(work)
+        let done = runtime.context("cannot start the network runtime")?.block_on(work);
+        self.store_challenges();
+        done
+    }
+
+    /// Stores what has been learned about registries. That this fails is no reason for a command to fail.
+    fn store_challenges(&self) {
+        let Some(remembered) = self.remembered.as_ref().filter(|remembered| remembered.has_changes()) else { return };
+        if let Err(error) = self.store.update_challenges(|stored| remembered.merge_into(stored)) {
+            self.console.debug(format_args!("challenges are not remembered: {error}"));
+        }
     }
 
     /// Progress unless `quiet` or `--debug` was given.
