@@ -11,7 +11,7 @@ use crate::manifest::{
 };
 use crate::publish::{self, Collector, Fetched, PushOptions, Root};
 use crate::registry::FetchedManifest;
-use crate::resolve::Selection;
+use crate::resolve::{self, Filtered, Selection, Walker};
 use crate::warning::{self, Warning};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -218,8 +218,8 @@ impl Copy<'_> {
             }
         };
         let selection = Selection { platforms: platforms.clone(), without_attestations: false };
-        let mut skipped = Vec::new();
-        let kept = selection.prefilter(index.manifests.clone(), &mut skipped);
+        let walker = Walker::new(self.content);
+        let Filtered { kept, skipped, is_whole } = resolve::filter(&walker, source, &index, &selection).await?;
         let is_for = |entry: &Descriptor, selector: &PlatformSelector| {
             entry.platform.as_ref().is_some_and(|platform| selector.matches(platform))
         };
@@ -229,10 +229,7 @@ impl Copy<'_> {
             return Err(self.no_match(source, &skipped).into());
         }
         warning::report(&self.app.console, missing, self.options.push.strict)?;
-        if kept.len() == index.manifests.len() {
-            return Ok(None);
-        }
-        rebuild(fetched, &index.header, &kept).map(Some)
+        if is_whole { Ok(None) } else { rebuild(fetched, &index.header, &kept).map(Some) }
     }
 
     fn no_match(&self, source: &Location, available: &[Platform]) -> CopyError {

@@ -1,6 +1,7 @@
 //! Fetches what references name: images, and the images in lists.
 
 pub mod amend;
+mod filter;
 pub mod find;
 mod limits;
 mod platforms;
@@ -10,6 +11,7 @@ pub mod stale;
 mod survey;
 mod walk;
 
+pub use filter::{Filtered, filter};
 pub use limits::{ReadLimits, SharedMemory};
 pub use selection::{NoMatchingImage, Selection};
 pub use source::{Absent, Source, StatedPlatform};

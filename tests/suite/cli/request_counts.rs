@@ -90,7 +90,7 @@ fn create_push_uses_one_token_and_one_connection() {
     }
 }
 
-/// A copy within a registry takes what `create --push` of the same images takes, but for the configs, which nobody reads.
+/// A copy within a registry takes what `create --push` of the same images takes, without the configs, which it does not read.
 #[test]
 fn a_copy_within_a_registry_is_as_deep_as_a_push() {
     let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
