@@ -70,7 +70,7 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: I
         Resolved::default()
     } else {
         let content = Content::new(app.client(options.insecure));
-        content.client.request_scopes_upfront(publish::scopes(&[], &requested));
+        content.plan(&requested, &[]);
         app.block_on(resolve(app, &content, list, &requested, options, &current))?
     };
     // An error in a later name does not hide what is wrong with an earlier image.
@@ -205,14 +205,14 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let (names, bad_name) = parse_names(&options.images);
     bad_name.map_or(Ok(()), Err)?;
     let content = Content::new(app.client(options.insecure));
-    app.block_on(async {
-        let targets = push.targets(list)?;
-        let locations: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
-        content.client.request_scopes_upfront(publish::scopes(&locations, &names));
+    let targets = push.targets(list)?;
+    let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
+    content.plan(&names, &written);
+    app.block_on(content.connecting(async {
         let resolved = resolve(app, &content, list, &names, options, &[]).await?;
         let Resolved { entries, lists, .. } = select(app, resolved, options)?;
         let draft = Draft::new(list.clone(), entries, lists, ListSettings::default());
         publish::publish(app, &content, &targets, draft, push, StaleTags::Ignore).await
-    })?;
+    }))?;
     Ok(())
 }

@@ -110,7 +110,8 @@ impl Resolver<'_> {
         };
         match &root.manifest {
             Manifest::Image(image) => {
-                let platform = self.platforms.get(self.walker.content, source, image).await?;
+                let reading = self.platforms.get(self.walker.content, source, image);
+                let platform = self.walker.content.asking_targets(source, &root.fetched.digest, reading).await?;
                 let name = self.entry_name(source, &root);
                 let mut entry = assemble(name, &root, image, platform.clone());
                 entry.origin = Some(origin(source, &root, platform, 0));
