@@ -74,6 +74,25 @@ impl FetchedManifest {
     }
 }
 
+/// What a tag must mean for a manifest to be put under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing: there is no such tag.
+    Absent,
+    /// This digest.
+    Digest(Digest),
+}
+
+impl Precondition {
+    /// The request header that states it (RFC 9110, section 13.1). Registries use a manifest's digest as its entity tag.
+    fn header(&self) -> (&'static str, String) {
+        match self {
+            Self::Absent => ("if-none-match", "*".to_owned()),
+            Self::Digest(digest) => ("if-match", format!("\"{digest}\"")),
+        }
+    }
+}
+
 /// The settings of a client.
 pub struct Settings {
     /// Stored logins.
@@ -134,7 +153,8 @@ impl Client {
         self.concurrency
     }
 
-    /// Declares scopes so that one token covers the run: each with a reference whose login will be used.
+    /// Declares scopes that will be needed together, so that one token covers the run, or a few: each with a reference
+    /// whose login will be used.
     pub fn request_scopes_upfront<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
         let mut sessions: HashMap<SessionKey, (Rc<Session>, Vec<Scope>)> = HashMap::new();
         for (login, scope) in wanted {
@@ -210,6 +230,17 @@ impl Client {
         media_type: &str,
         bytes: &Bytes,
     ) -> Result<Digest, RegistryError> {
+        self.put_manifest_if(reference, media_type, bytes, None).await
+    }
+
+    /// Puts a manifest on a condition, which many registries ignore.
+    pub async fn put_manifest_if(
+        &self,
+        reference: &Reference,
+        media_type: &str,
+        bytes: &Bytes,
+        precondition: Option<&Precondition>,
+    ) -> Result<Digest, RegistryError> {
         let (session, operation) = (self.session(reference), self.transport.begin());
         let digest = Digest::of(bytes);
         let reference =
@@ -217,14 +248,17 @@ impl Client {
         let path = manifest_path(reference);
         let mut call = ApiRequest::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
+        call.headers.extend(precondition.map(Precondition::header));
         call.body = bytes.clone();
         let response = session.send(&operation, &call).await?;
         let stored =
             async || self.fetch_manifest(&operation, reference, MANIFEST_LIMIT).await.map(|manifest| manifest.digest);
         if !matches!(response.status, 200..=202) {
             let refusal = session.refusal(&Method::PUT, &response);
-            // An immutable tag that already has this manifest is as it should be.
-            let is_there = refusal.says_immutable() && stored().await.is_ok_and(|stored| stored == digest);
+            // A tag that already has this manifest is as it should be, whether it is immutable or was put by an attempt
+            // whose response was lost.
+            let may_be_there = refusal.says_immutable() || (response.status == 412 && precondition.is_some());
+            let is_there = may_be_there && stored().await.is_ok_and(|stored| stored == digest);
             return if is_there { Ok(digest) } else { Err(refusal.into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {
