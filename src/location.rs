@@ -122,6 +122,15 @@ impl Location {
         }
     }
 
+    /// The reference of a location in a registry.
+    #[must_use]
+    pub fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::Registry(reference) => Some(reference),
+            Self::Layout(_) => None,
+        }
+    }
+
     /// The same location with an absolute path, which means the same in every directory.
     #[must_use]
     pub fn absolute(self) -> Self {

@@ -123,7 +123,7 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
     for job in jobs {
         let targets: Vec<Location> = job.targets.iter().cloned().map(Location::Registry).collect();
         let sources: Vec<Location> = job.spec.sources.iter().map(|source| source.source.location.clone()).collect();
-        content.client.request_scopes_upfront(publish::scopes(&targets, &sources));
+        content.expect_scopes(&sources, &targets);
     }
     let run = Run { app, content, resolver: Resolver::new(content), options, has_failed: Cell::new(false) };
     let bar = app.progress(options.push.quiet).items("pushing lists:", jobs.len());

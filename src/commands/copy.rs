@@ -62,11 +62,11 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         check_repositories(options)?;
     }
     let content = Content::new(app.client(options.insecure));
-    content.client.request_scopes_upfront(publish::scopes(&targets, std::slice::from_ref(&source)));
+    content.plan(std::slice::from_ref(&source), &targets);
     let copy = Copy { app, content: &content, options };
-    app.block_on(async {
+    app.block_on(content.connecting(async {
         if options.all_tags { copy.all_tags(&source, &targets).await } else { copy.one(&source, &targets).await }
-    })
+    }))
 }
 
 /// All names that the copy gets. A further tag is one in the first target's repository or layout.

@@ -162,7 +162,7 @@ async fn fetch(
     current: &[ListEntry],
 ) -> anyhow::Result<Fetched> {
     let content = Content::new(app.client(options.insecure));
-    content.client.request_scopes_upfront(publish::scopes(&[], &sources::locations(&typed)));
+    content.plan(&sources::locations(&typed), &[]);
     let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
     let stated = stated(&named);
     let (unchanged, requested) = split_unchanged(named, current, &options.selection);
@@ -286,10 +286,10 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let (typed, bad_name) = sources::parse(&options.images);
     bad_name.map_or(Ok(()), Err)?;
     let content = Content::new(app.client(options.insecure));
-    app.block_on(async {
-        let targets = push.targets(list)?;
-        let locations: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
-        content.client.request_scopes_upfront(publish::scopes(&locations, &sources::locations(&typed)));
+    let targets = push.targets(list)?;
+    let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
+    content.plan(&sources::locations(&typed), &written);
+    app.block_on(content.connecting(async {
         let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
         let (resolved, subject) =
             try_join(resolve(app, &content, list, &named, options, &[]), options.list_options.fetch_subject(&content))
@@ -300,6 +300,6 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
         let mut draft = Draft::new(list.clone(), entries, lists, settings);
         options.list_options.annotate(&mut draft.entries)?;
         publish::publish(app, &content, &targets, draft, push, StaleTags::Ignore).await
-    })?;
+    }))?;
     Ok(())
 }

@@ -33,6 +33,12 @@ struct ChildUnknown {
     reason: String,
 }
 
+/// Whether a registry misses something that a root refers to.
+pub(super) fn says_child_unknown(error: &anyhow::Error) -> bool {
+    let is_refusal = |error: &RegistryError| error.says_child_unknown();
+    error.is::<ChildUnknown>() || error.chain().any(|cause| cause.downcast_ref().is_some_and(is_refusal))
+}
+
 /// Puts what is below the roots, each level after the one that it refers to. The manifests that refer to no other are
 /// printed as docker prints them, if requested. The inner result says whether they could be printed: a broken stdout does
 /// not abort a push.
@@ -65,9 +71,9 @@ async fn put_child(
     target: &Target,
     manifest: &PlannedManifest,
 ) -> anyhow::Result<(Location, Digest)> {
-    let PlannedManifest { digest, media_type, bytes, is_repeated } = manifest;
+    let PlannedManifest { digest, media_type, bytes, is_sent } = manifest;
     let location = target.location.sibling(digest.clone());
-    if !is_repeated {
+    if *is_sent {
         put(content, target, &location, digest, media_type, bytes)
             .await
             .with_context(|| format!("failed to put manifest {location}"))?;

@@ -6,6 +6,7 @@ mod manifests;
 mod metadata;
 mod options;
 mod plan;
+mod presence;
 mod preview;
 mod referrers;
 mod root;
@@ -27,7 +28,7 @@ use crate::layout::LayoutError;
 use crate::location::Location;
 use crate::manifest::{ListEntry, ListError, Payload};
 use crate::reference::Reference;
-use crate::registry::{MANIFEST_LIMIT, Scope};
+use crate::registry::MANIFEST_LIMIT;
 use crate::resolve::stale;
 use crate::warning;
 use blobs::Outcomes;
@@ -128,7 +129,7 @@ async fn prepare(
     warning::report(&app.console, warnings, options.strict)?;
     let names: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
     let sources: Vec<Location> = draft.entries.iter().map(Location::of_image).collect();
-    content.client.request_scopes_upfront(scopes(&names, &sources));
+    content.expect_scopes(&sources, &names);
     refetch_missing(content, &names, &mut draft.entries).await?;
     let roots = [Root::of_draft(&draft, names)?];
     if stale_tags == StaleTags::Deny {
@@ -188,8 +189,9 @@ fn report(roots: &[Root], is_quiet: bool) -> String {
     lines.collect()
 }
 
-/// Carries out a plan: blobs, then manifests, and last the roots, whose names are checked right before. Prints each image on stdout if `is_announced`, as
-/// docker does.
+/// Carries out a plan: blobs, then manifests, and last the roots, whose names are checked right before. What registries
+/// say they have is not sent, unless they turn out to lack it. Prints each image on stdout if `is_announced`, as docker
+/// does.
 async fn deliver(
     app: &App,
     content: &Content,
@@ -198,33 +200,24 @@ async fn deliver(
     is_announced: bool,
 ) -> anyhow::Result<(Outcomes, PreviousTags)> {
     let targets = plan.repositories.iter().map(Target::open).collect::<Result<Vec<_>, LayoutError>>()?;
-    let outcomes = blobs::ensure_blobs(content, plan, &targets, &app.progress(options.quiet)).await?;
-    let announced = manifests::put_levels(app, content, plan, &targets, is_announced).await?;
+    let present = presence::present(content, plan).await?;
+    let needed = Plan::without(plan.roots, &present);
+    let progress = app.progress(options.quiet);
+    let mut outcomes = blobs::ensure_blobs(content, &needed, &targets, &progress).await?;
+    let announced = manifests::put_levels(app, content, &needed, &targets, is_announced).await?;
     manifests::put_attached(content, plan, &targets).await?;
     let previous = tags::check(content, plan, options).await?;
-    manifests::put_roots(content, plan, &targets, options.expect.as_ref()).await?;
+    let expected = options.expect.as_ref();
+    match manifests::put_roots(content, plan, &targets, expected).await {
+        Err(error) if manifests::says_child_unknown(&error) && present.iter().any(|digests| !digests.is_empty()) => {
+            outcomes = blobs::ensure_blobs(content, plan, &targets, &progress).await?;
+            manifests::put_levels(app, content, plan, &targets, false).await??;
+            manifests::put_roots(content, plan, &targets, expected).await?;
+        }
+        put => put?,
+    }
     announced?;
     Ok((outcomes, previous))
-}
-
-/// What sending needs: to write to each registry with its login, and to read each source both with that login, for
-/// mounting, and with its own.
-pub fn scopes<'a>(targets: &'a [Location], sources: &'a [Location]) -> impl Iterator<Item = (&'a Reference, Scope)> {
-    let sources = || sources.iter().filter_map(reference);
-    let reads = sources().map(|source| (source, Scope::pull(source.path())));
-    let writes = targets.iter().filter_map(reference).flat_map(move |target| {
-        let mountable = sources().filter(|source| source.domain() == target.domain());
-        std::iter::once((target, Scope::push(target.path())))
-            .chain(mountable.map(move |source| (target, Scope::pull(source.path()))))
-    });
-    writes.chain(reads)
-}
-
-fn reference(location: &Location) -> Option<&Reference> {
-    match location {
-        Location::Registry(reference) => Some(reference),
-        Location::Layout(_) => None,
-    }
 }
 
 /// Fetches the manifests again whose bytes the store cannot give.

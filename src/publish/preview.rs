@@ -30,7 +30,7 @@ pub(super) async fn preview(content: &Content, plan: &Plan<'_>) -> anyhow::Resul
             }
             lines.push(blob_line(planned, step));
         }
-        for manifest in repository.levels.iter().flatten().filter(|manifest| !manifest.is_repeated) {
+        for manifest in repository.levels.iter().flatten().filter(|manifest| manifest.is_sent) {
             let size = manifest.bytes.len();
             lines.push(format!("  put     {}  {size} bytes  {}", manifest.digest, manifest.media_type));
         }

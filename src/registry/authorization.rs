@@ -15,7 +15,7 @@ const PLAIN_HTTP: &str =
     "is not reached over TLS, and a login goes over plain HTTP only where a server answers a TLS handshake with it";
 
 /// What a request is sent with.
-enum Authorization<'a> {
+pub(super) enum Authorization<'a> {
     /// This header.
     Header(String),
     /// A token of this server.
@@ -110,7 +110,7 @@ impl Session {
         }
     }
 
-    async fn authorization<'a>(
+    pub(super) async fn authorization<'a>(
         &'a self,
         operation: &Operation<'_>,
         challenge: &'a Challenge,

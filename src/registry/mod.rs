@@ -153,9 +153,8 @@ impl Client {
         self.concurrency
     }
 
-    /// Declares scopes that will be needed together, so that one token covers the run, or a few: each with a reference
-    /// whose login will be used.
-    pub fn request_scopes_upfront<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
+    /// Adds scopes that the run will need, so that one token covers them: each with a reference whose login will be used.
+    pub fn expect_scopes<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
         let mut sessions: HashMap<SessionKey, (Rc<Session>, Vec<Scope>)> = HashMap::new();
         for (login, scope) in wanted {
             let (key, session) = self.session_and_key(login);
@@ -164,6 +163,12 @@ impl Client {
         for (session, scopes) in sessions.into_values() {
             session.expect_scopes(scopes);
         }
+    }
+
+    /// Connects to a reference's registry, and fetches a token if it wants one, before the first request needs that. What
+    /// fails is left to that request.
+    pub async fn connect(&self, reference: &Reference) {
+        self.session(reference).connect(&self.transport.begin().single_attempt()).await;
     }
 
     /// The URL of a reference's registry before it has been contacted.
@@ -221,6 +226,19 @@ impl Client {
             }
             None => Err(session.refusal(&Method::HEAD, &response).into()),
         }
+    }
+
+    /// Whether a repository that is written to certainly has the manifest with the reference's digest.
+    pub async fn has_manifest(&self, reference: &Reference) -> Result<bool, RegistryError> {
+        let (session, operation) = (self.session(reference), self.transport.begin());
+        let mut call = manifest_request(Method::HEAD, reference, ANSWER_LIMIT);
+        call.scopes = std::iter::once(Scope::push(reference.path())).collect();
+        let response = match session.follow(&operation, call).await {
+            Err(RegistryError::Unsafe { .. }) => return Ok(false),
+            response => response?,
+        };
+        let stated = response.header("docker-content-digest").and_then(|digest| Digest::parse(digest).ok());
+        Ok(response.is_success() && stated.is_none_or(|stated| reference.digest() == Some(&stated)))
     }
 
     /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest.

@@ -119,6 +119,11 @@ impl ExpectedScopes {
         self.0.push(set);
     }
 
+    /// The set of the scopes that were added first.
+    pub(super) fn first(&self) -> Option<&ScopeSet> {
+        self.0.first()
+    }
+
     /// A set that covers all of these scopes.
     pub(super) fn covering(&self, scopes: &ScopeSet) -> Option<&ScopeSet> {
         self.0.iter().find(|set| set.covers(scopes))

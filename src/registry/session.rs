@@ -194,9 +194,18 @@ impl Session {
         request
     }
 
+    /// Whether a request has found the origin or is about to.
+    pub(super) fn is_opening(&self) -> bool {
+        self.origin.get().is_some() || self.opening.try_lock().is_err()
+    }
+
     /// Sends the first request of the run, which finds the registry's origin. Requests at the same time wait for that,
     /// and get no response here.
-    async fn open(&self, operation: &Operation<'_>, call: &ApiRequest) -> Result<Option<Response>, RegistryError> {
+    pub(super) async fn open(
+        &self,
+        operation: &Operation<'_>,
+        call: &ApiRequest,
+    ) -> Result<Option<Response>, RegistryError> {
         if self.origin.get().is_some() {
             return Ok(None);
         }
