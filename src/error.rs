@@ -1,6 +1,8 @@
 //! Prints errors with their hints, and picks the exit code. The messages themselves belong to the error types.
 
+use crate::location::LocationError;
 use crate::output::Console;
+use crate::reference::ReferenceError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 use std::fmt;
@@ -98,9 +100,16 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(UsageError { hint, .. }) = error.downcast_ref() {
         return hint.iter().cloned().collect();
     }
-    let of_store = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<StoreError>()?.hint();
-    let of_registry = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<RegistryError>()?.hint();
-    error.chain().filter_map(|cause| of_store(cause).or_else(|| of_registry(cause))).collect()
+    error.chain().filter_map(hint_of).collect()
+}
+
+/// The hint that an error itself has.
+fn hint_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let of_store = || cause.downcast_ref::<StoreError>()?.hint();
+    let of_registry = || cause.downcast_ref::<RegistryError>()?.hint();
+    let of_reference = || cause.downcast_ref::<ReferenceError>()?.hint();
+    let of_location = || cause.downcast_ref::<LocationError>()?.hint();
+    of_store().or_else(of_registry).or_else(of_reference).or_else(of_location)
 }
 
 #[cfg(test)]
@@ -113,7 +122,7 @@ mod tests {
         let reference = Reference::parse("h.io/a").unwrap();
         let error = anyhow::Error::from(StoreError::NotFound(reference)).context("outer");
         assert_eq!(format!("{error:#}"), "outer: No such manifest: h.io/a:latest");
-        assert!(hints(&error).is_empty());
+        assert_eq!(hints(&error).len(), 1);
         let blob = RegistryError::BlobUnknown { url: "https://h.io/x".into() };
         assert_eq!(hints(&anyhow::Error::from(blob).context("outer")).len(), 1);
     }

@@ -1,7 +1,8 @@
 //! `mfst annotate`: changes the platform and annotations of an image in a local manifest list.
 
 use crate::app::App;
-use crate::manifest::{Descriptor, Platform, canonical_arch, is_known};
+use crate::error::WithHint;
+use crate::manifest::{Descriptor, Platform, canonical_arch, canonical_variant, is_known, known_variants, likely_arch};
 use crate::reference::Reference;
 use crate::store::StoreError;
 use anyhow::Context as _;
@@ -62,18 +63,23 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         .with_context(|| format!("annotate: error parsing name for manifest list {}", options.list))?;
     let image = Reference::parse(&options.image)
         .with_context(|| format!("annotate: error parsing name for manifest {}", options.image))?;
-    let annotated = app.store.update(&list, &image, |entry| {
-        options.clear.iter().for_each(|field| field.clear(&mut entry.descriptor));
-        entry.descriptor.annotations.extend(options.annotations.iter().cloned());
-        options.apply(entry.descriptor.platform.get_or_insert_with(Platform::default))
-    });
-    annotated.map_err(|error| match error {
-        AnnotateError::Store(StoreError::NotFound(_)) => {
-            AnnotateError::NoSuchImage { image: options.image.clone(), list: options.list.clone() }.into()
+    let mut annotated = None;
+    let outcome = app.store.update(&list, &image, |entry| {
+        for field in &options.clear {
+            field.clear(&mut entry.descriptor);
         }
-        AnnotateError::Store(error) => error.into(),
-        other => other.into(),
-    })
+        entry.descriptor.annotations.extend(options.annotations.iter().cloned());
+        let platform = entry.descriptor.platform.get_or_insert_with(Platform::default);
+        options.apply(platform)?;
+        annotated = Some(platform.clone());
+        Ok(())
+    });
+    outcome.map_err(|error| options.explain(error))?;
+    if let Some(warning) = annotated.and_then(|platform| options.unknown_variant(&platform)) {
+        app.console.warn(warning);
+        app.console.hint(format_args!("`mfst annotate --clear variant {list} {image}` removes the variant"));
+    }
+    Ok(())
 }
 
 impl Field {
@@ -100,7 +106,7 @@ impl Options {
         set(&mut platform.os, &self.os);
         set(&mut platform.architecture, arch);
         set(&mut platform.variant, implied_variant.unwrap_or_default());
-        set(&mut platform.variant, &self.variant);
+        set(&mut platform.variant, &canonical_variant(&platform.architecture, &self.variant));
         set(&mut platform.os_version, &self.os_version);
         for feature in &self.os_features {
             if !platform.os_features.contains(feature) {
@@ -112,6 +118,42 @@ impl Options {
         }
         let (os, architecture) = (platform.os.clone(), platform.architecture.clone());
         Err(AnnotateError::UnknownPlatform { os, architecture })
+    }
+
+    /// The error as docker words it, with a hint.
+    fn explain(&self, error: AnnotateError) -> anyhow::Error {
+        let (error, hint) = match error {
+            AnnotateError::Store(missing @ StoreError::EntryNotFound { .. }) => {
+                (AnnotateError::NoSuchImage { image: self.image.clone(), list: self.list.clone() }, missing.hint())
+            }
+            AnnotateError::Store(error) => return error.into(),
+            other => (other, self.likely_flags()),
+        };
+        match hint {
+            Some(hint) => WithHint { error: error.into(), hint }.into(),
+            None => error.into(),
+        }
+    }
+
+    /// The flags that were most likely meant.
+    fn likely_flags(&self) -> Option<String> {
+        let os = self.os.to_lowercase();
+        if os != self.os {
+            return Some(format!("operating systems are written in lower case: --os {os}"));
+        }
+        let (arch, variant) = likely_arch(&self.arch)?;
+        let variant = if variant.is_empty() { variant } else { format!(" --variant {variant}") };
+        Some(format!("for {}, use --arch {arch}{variant}", self.arch))
+    }
+
+    /// A variant that the architecture does not have, which may be left over from another one.
+    fn unknown_variant(&self, platform: &Platform) -> Option<String> {
+        if self.arch.is_empty() && self.variant.is_empty() {
+            return None;
+        }
+        let known = known_variants(&platform.architecture, &platform.variant)?.join(", ");
+        let Platform { architecture, variant, .. } = platform;
+        Some(format!("{} is now for {platform}: {architecture} has no variant {variant}, but {known}", self.image))
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Options {
 /// Why an image cannot be removed.
 #[derive(Debug, Error)]
 enum RemoveError {
+    #[error("{0} has no entries")]
+    Empty(Reference),
     #[error("{entry} is not in {list}, which has: {there}")]
     NotThere { entry: String, list: Reference, there: String },
     #[error("{entry} may be any of {}; name one of them", candidates.join(", "))]
@@ -40,7 +42,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     app.store.amend(&list, |draft| {
         let current = draft.entries.as_slice();
         if current.is_empty() {
-            return Err(StoreError::NotFound(list.clone()).into());
+            return Err(RemoveError::Empty(list.clone()));
         }
         for entry in &options.entries {
             removed.extend(find(current, entry, &list)?.into_iter().map(|image| image.reference.clone()));

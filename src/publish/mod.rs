@@ -10,10 +10,11 @@ pub use options::PushOptions;
 use crate::app::App;
 use crate::digest::Digest;
 use crate::draft::Draft;
+use crate::error::WithHint;
 use crate::manifest::{ListEntry, ListError, Payload};
 use crate::reference::Reference;
 use crate::registry::{Client, Scope};
-use crate::resolve::stale;
+use crate::resolve::stale::{self, Pushed};
 use crate::warning;
 use deliver::deliver;
 use metadata::PushMetadata;
@@ -40,7 +41,7 @@ pub async fn publish(
     stale_tags: StaleTags,
 ) -> anyhow::Result<Digest> {
     // Everything that needs no registry is checked first.
-    plan::check(&draft)?;
+    plan::check(&draft).map_err(|error| with_hint(error, &draft))?;
     let files = options.prepare_files()?;
     let warnings = warning::of_draft(&draft).into_iter().chain(warning::mixed_formats(&draft.entries)).collect();
     warning::report(&app.console, warnings, options.strict)?;
@@ -49,7 +50,7 @@ pub async fn publish(
     let plan = PushPlan::new(targets, &draft)?;
     let digest = plan.root.digest();
     if stale_tags == StaleTags::Deny {
-        stale::verify(client, &draft.entries, &digest).await?;
+        stale::verify(client, &Pushed { name: &draft.name, digest: &digest, entries: &draft.entries }).await?;
         warning::report(&app.console, Vec::new(), options.strict)?;
     }
     if options.dry_run {
@@ -61,12 +62,21 @@ pub async fn publish(
         return Ok(digest);
     }
     let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
-    let check = stale::warn_if_moved(&app.console, client, checked, &digest);
+    let pushed = Pushed { name: &draft.name, digest: &digest, entries: checked };
+    let check = stale::warn_if_moved(&app.console, client, &pushed);
     let outcomes = stale::run_alongside(check, deliver(app, client, &plan, &draft, options.quiet)).await?;
     let metadata = PushMetadata::new(&plan, &draft.entries, &outcomes);
     let printed = app.print(format!("{digest}\n"));
     files.write(&digest, &metadata.to_json())?;
     printed.map(|()| digest)
+}
+
+/// The error with the command that helps against it.
+fn with_hint(error: PlanError, draft: &Draft) -> anyhow::Error {
+    let PlanError::List(ListError::NoPlatform(image)) = &error else { return error.into() };
+    let list = &draft.name;
+    let hint = format!("`mfst annotate --os linux --arch ARCH {list} {image}` sets the platform, in a local list");
+    WithHint { error: error.into(), hint }.into()
 }
 
 /// What a push needs: to write to each target with its login, and to read each source both with that login, for

@@ -1,8 +1,9 @@
 //! How to push, and where the results go.
 
 use crate::digest::Digest;
+use crate::error::WithHint;
 use crate::output::{ResultFile, ResultFileError};
-use crate::reference::Reference;
+use crate::reference::{Reference, states_registry};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -23,10 +24,14 @@ pub struct PushOptions {
     pub strict: bool,
 }
 
-/// A target that a list cannot be pushed to.
+/// A further name that a list cannot be pushed under.
 #[derive(Debug, Error)]
-#[error("{0} names a digest; a list is pushed under a tag")]
-struct NoTag(Reference);
+enum TagError {
+    #[error("{0} names a digest; a list is pushed under a tag")]
+    Digest(Reference),
+    #[error("--tag {tag} states no registry; it would be pushed to {reference}")]
+    NoRegistry { tag: String, reference: Reference },
+}
 
 impl PushOptions {
     /// All names that the list gets, its own first.
@@ -36,7 +41,10 @@ impl PushOptions {
             let is_tag = !tag.contains(['/', ':', '@']);
             let target = Reference::parse(&if is_tag { format!("{}:{tag}", list.name()) } else { tag.clone() })?;
             if target.digest().is_some() {
-                return Err(NoTag(target).into());
+                return Err(TagError::Digest(target).into());
+            }
+            if !is_tag && !states_registry(tag) {
+                return Err(without_registry(tag, target, list));
             }
             if !targets.contains(&target) {
                 targets.push(target);
@@ -51,6 +59,14 @@ impl PushOptions {
             |path: &Option<PathBuf>| path.as_deref().filter(|_| !self.dry_run).map(ResultFile::prepare).transpose();
         Ok(ResultFiles { digest: prepare(&self.digest_file)?, metadata: prepare(&self.metadata_file)? })
     }
+}
+
+/// A full reference must state its registry: docker's default would push to Docker Hub without a word.
+fn without_registry(tag: &str, reference: Reference, list: &Reference) -> anyhow::Error {
+    let only_tag = reference.tag().unwrap_or_default();
+    let hint = format!("--tag {only_tag} means {}:{only_tag}; --tag {reference} means Docker Hub", list.name());
+    let error = TagError::NoRegistry { tag: tag.to_owned(), reference }.into();
+    WithHint { error, hint }.into()
 }
 
 /// The files for the results of a push, if they are requested.

@@ -9,6 +9,7 @@ pub mod challenge;
 mod copy;
 pub mod endpoint;
 mod error;
+mod hint;
 mod login;
 mod paging;
 mod redirect;
@@ -176,6 +177,9 @@ impl Client {
             return Err(RegistryError::broken(&response.url, TransportFault::TooLarge(limit)));
         }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
+        if content_type.starts_with("text/html") && error::is_web_page(&response.body) {
+            return Err(RegistryError::WebPage { url: display_url(&response.url), content_type });
+        }
         if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
             return Err(RegistryError::ManifestDigest(digest.clone()));
         }
@@ -220,7 +224,7 @@ impl Client {
             let refusal = session.refusal(&Method::PUT, &response);
             // An immutable tag that already has this manifest is as it should be.
             let is_there = refusal.says_immutable() && stored().await.is_ok_and(|stored| stored == digest);
-            return if is_there { Ok(digest) } else { Err(refusal.into()) };
+            return if is_there { Ok(digest) } else { Err(refusal.for_media_type(media_type).into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {
             (Some(stated), _) => error::one_line(stated),

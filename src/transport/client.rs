@@ -7,10 +7,12 @@ use super::memory::{Body, Memory, Share};
 use super::proxy::Proxies;
 use super::resolver::Resolver;
 use super::tls::{self, Certificates};
-use super::{CertVerification, Held, Locality, Request, Response, RetryPolicy, TransportError, TransportFault};
+use super::{
+    Attempts, CertVerification, Held, Locality, Request, Response, RetryPolicy, TransportError, TransportFault,
+};
 use super::{Url, display_url, host_and_port};
 use crate::config::HostCertificates;
-use crate::output::Console;
+use crate::output::{self, Console};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -23,6 +25,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP may be tried next: a plain HTTP server may never answer a TLS handshake.
 const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
 
+/// Waits longer than this are announced.
+const LONG_WAIT: Duration = Duration::from_secs(2);
+
 /// Sends requests. Connections are kept, and shared by all requests with the same verification and certificates.
 pub struct Transport {
     clients: RefCell<HashMap<ClientKey, reqwest::Client>>,
@@ -34,6 +39,8 @@ pub struct Transport {
     memory: Memory,
     /// Whether a host answers a TLS handshake with plain HTTP, for hosts that have been sent one.
     plain_http: RefCell<HashMap<String, bool>>,
+    /// Until when the last announced wait for a host lasts.
+    announced: RefCell<HashMap<String, Instant>>,
     pub(super) console: Console,
 }
 
@@ -53,8 +60,22 @@ impl Transport {
             limits: HostLimits::new(jobs),
             memory: Memory::new(),
             plain_http: RefCell::default(),
+            announced: RefCell::default(),
             console: console.clone(),
         }
+    }
+
+    /// Waits before a retry. A long wait is announced, once for all requests to a host that wait at the same time.
+    pub(super) async fn pause(&self, host: &str, reason: &str, retry: u32, wait: Duration) {
+        self.console.debug(format_args!("trying again in {} ms (retry {retry})", wait.as_millis()));
+        let now = Instant::now();
+        let is_known = self.announced.borrow().get(host).is_some_and(|end| *end > now);
+        if wait > LONG_WAIT && !is_known {
+            self.announced.borrow_mut().insert(host.to_owned(), now + wait);
+            let (retries, wait) = (self.retry_policy.retries, output::seconds(wait));
+            self.console.plain(format_args!("waiting for {host}: {reason}, retry {retry} of {retries} in {wait}"));
+        }
+        tokio::time::sleep(wait).await;
     }
 
     /// Sends a request once, and says so with `--debug`.
@@ -76,7 +97,7 @@ impl Transport {
             let is_plain = matches!(result, Err(TransportFault::NotTls));
             self.plain_http.borrow_mut().insert(host_and_port(&request.url), is_plain);
         }
-        result.map_err(|fault| TransportError { method, url, fault })
+        result.map_err(|fault| TransportError { method, url, fault, attempts: Attempts::default() })
     }
 
     async fn send(
@@ -94,16 +115,38 @@ impl Transport {
             let mut response = self.exchange(request, upload.take(), clock).await?;
             limit.note_version(response.version() >= reqwest::Version::HTTP_2);
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let url = request.url.clone();
+            let (url, attempts) = (request.url.clone(), Attempts::default());
             if request.streams && response.status().is_success() {
                 let held = Held { _share: share, _slot: slot.filter(|_| !request.slotless) };
                 let stream = Some(ResponseBody::new(response, clock.clone()));
-                return Ok(Response { url, locality, status, headers, body: Vec::new(), stream, _held: held });
+                let (is_permanent, body) = (false, Vec::new());
+                return Ok(Response {
+                    url,
+                    locality,
+                    status,
+                    attempts,
+                    is_permanent,
+                    headers,
+                    body,
+                    stream,
+                    _held: held,
+                });
             }
             match self.memory.read(&mut response, request.limit, share, clock).await? {
                 Body::Whole(body, share) => {
                     let held = Held { _share: share, _slot: None };
-                    return Ok(Response { url, locality, status, headers, body, stream: None, _held: held });
+                    let (is_permanent, stream) = (status == 500 && (request.is_permanent)(&body), None);
+                    return Ok(Response {
+                        url,
+                        locality,
+                        status,
+                        attempts,
+                        is_permanent,
+                        headers,
+                        body,
+                        stream,
+                        _held: held,
+                    });
                 }
                 Body::NoRoom => {
                     drop((response, slot));

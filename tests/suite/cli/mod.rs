@@ -27,6 +27,7 @@ mod layouts;
 mod login;
 mod ls;
 mod ls_limits;
+mod messages;
 mod missing_children;
 mod passing_on;
 mod platforms;
