@@ -1,7 +1,7 @@
 //! An in-process OCI registry that keeps everything in memory: `ferro-oci-server`, with layers around it. From the outside
 //! in: the request log, scripted faults, authentication, and separate blobs per repository.
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -12,11 +12,10 @@ use ferro_oci_server::{AppState, InMemoryRegistryMeta, Reference, RegistryMeta, 
 use crate::acl::Acl;
 use crate::auth_layer::{self, AuthLayer, Bearer};
 use crate::certs::Identity;
-use crate::faults::{self, Fault, Script};
-use crate::log::{self, Log};
 use crate::repositories::{self, Repositories};
 use crate::sample::Sample;
-use crate::server::{Server, Tls};
+use crate::scripted::ScriptedServer;
+use crate::server::Tls;
 use crate::token_server::TokenServer;
 
 /// Settings of a registry; see [`Embedded::plain`].
@@ -97,32 +96,33 @@ impl Builder {
     pub fn start(self) -> Embedded {
         let blobs = Arc::new(InMemoryBlobStore::new());
         let meta = Arc::new(InMemoryRegistryMeta::new());
-        let (log, script) = (Log::default(), Script::default());
         let app =
             router(AppState::new(Arc::<InMemoryBlobStore>::clone(&blobs), Arc::<InMemoryRegistryMeta>::clone(&meta)))
                 .layer(from_fn_with_state(self.repositories.clone(), repositories::isolate))
-                .layer(from_fn_with_state(self.auth, auth_layer::authenticate))
-                .layer(from_fn_with_state(script.clone(), faults::apply))
-                .layer(from_fn_with_state(log.clone(), log::record));
+                .layer(from_fn_with_state(self.auth, auth_layer::authenticate));
         Embedded {
-            server: Server::start(Server::bind(&self.ip), self.tls, app),
+            server: ScriptedServer::start(&self.ip, self.tls, app),
             blobs,
             meta,
             repositories: self.repositories,
-            log,
-            script,
         }
     }
 }
 
 /// A running registry.
 pub struct Embedded {
-    server: Server,
+    server: ScriptedServer,
     blobs: Arc<InMemoryBlobStore>,
     meta: Arc<InMemoryRegistryMeta>,
     repositories: Repositories,
-    log: Log,
-    script: Script,
+}
+
+impl Deref for Embedded {
+    type Target = ScriptedServer;
+
+    fn deref(&self) -> &ScriptedServer {
+        &self.server
+    }
 }
 
 impl Embedded {
@@ -144,36 +144,6 @@ impl Embedded {
     /// A reference into this registry: `HOST:PORT/` and `name`.
     pub fn image(&self, name: &str) -> String {
         format!("{}/{name}", self.host())
-    }
-
-    /// Scheme, host and port.
-    pub fn origin(&self) -> String {
-        self.server.origin()
-    }
-
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    /// The number of accepted connections, including those without a request.
-    pub fn connections(&self) -> u64 {
-        self.server.connections()
-    }
-
-    /// The request log.
-    pub fn log(&self) -> &Log {
-        &self.log
-    }
-
-    /// Adds a fault.
-    pub fn fault(&self, fault: Fault) {
-        self.script.add(fault);
-    }
-
-    /// The faults.
-    pub fn script(&self) -> &Script {
-        &self.script
     }
 
     /// Stores a blob directly and returns its digest.

@@ -44,6 +44,7 @@ pub mod route;
 pub mod sample;
 pub mod sandbox;
 pub mod scene;
+pub mod scripted;
 pub mod secrets;
 pub mod server;
 pub mod socks;

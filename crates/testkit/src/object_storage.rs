@@ -2,26 +2,32 @@
 //! `Authorization` header.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 
-use crate::log::{self, Log};
-use crate::server::{Server, Tls};
+use crate::scripted::ScriptedServer;
+use crate::server::Tls;
 
 type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
 /// A running object storage over plain HTTP.
 #[derive(Debug)]
 pub struct ObjectStorage {
-    server: Server,
+    server: ScriptedServer,
     objects: Objects,
-    log: Log,
+}
+
+impl Deref for ObjectStorage {
+    type Target = ScriptedServer;
+
+    fn deref(&self) -> &ScriptedServer {
+        &self.server
+    }
 }
 
 impl ObjectStorage {
@@ -30,28 +36,15 @@ impl ObjectStorage {
 
     /// Starts an empty one.
     pub fn start() -> Self {
-        let (objects, log) = (Objects::default(), Log::default());
-        let app = Router::new()
-            .fallback(serve)
-            .with_state(Arc::clone(&objects))
-            .layer(from_fn_with_state(log.clone(), log::record));
-        Self { server: Server::start(Server::bind("127.0.0.1"), Tls::None, app), objects, log }
-    }
-
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
+        let objects = Objects::default();
+        let app = Router::new().fallback(serve).with_state(Arc::clone(&objects));
+        Self { server: ScriptedServer::start("127.0.0.1", Tls::None, app), objects }
     }
 
     /// Stores an object and returns its signed URL.
     pub fn put(&self, name: &str, bytes: &[u8]) -> String {
         self.objects.lock().expect("the objects").insert(format!("/{name}"), bytes.to_vec());
         format!("{}/{name}?X-Sig={}", self.server.origin(), Self::SIGNATURE)
-    }
-
-    /// The request log.
-    pub fn log(&self) -> &Log {
-        &self.log
     }
 }
 

@@ -2,14 +2,13 @@
 //! a table that the registry's gate looks into, so a test can also take them
 //! back.
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use base64::Engine as _;
@@ -17,10 +16,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::acl::Acl;
 use crate::certs::Identity;
-use crate::faults::{self, Fault, Script};
 pub use crate::issuer::{Fields, Issuer, Quirks, TokenRequest};
-use crate::log::{self, Log};
-use crate::server::{Server, Tls};
+use crate::scripted::ScriptedServer;
+use crate::server::Tls;
 
 /// Settings of a token server; see [`TokenServer::plain`].
 #[derive(Debug)]
@@ -62,23 +60,24 @@ impl Builder {
     /// Starts the server.
     pub fn start(self) -> TokenServer {
         let issuer = Arc::new(Issuer::new(self.acl, self.quirks));
-        let (log, script) = (Log::default(), Script::default());
-        let app = Router::new()
-            .route("/token", get(give).post(exchange))
-            .with_state(Arc::clone(&issuer))
-            .layer(from_fn_with_state(script.clone(), faults::apply))
-            .layer(from_fn_with_state(log.clone(), log::record));
-        TokenServer { server: Server::start(Server::bind("127.0.0.1"), self.tls, app), issuer, log, script }
+        let app = Router::new().route("/token", get(give).post(exchange)).with_state(Arc::clone(&issuer));
+        TokenServer { server: ScriptedServer::start("127.0.0.1", self.tls, app), issuer }
     }
 }
 
 /// A running token server.
 #[derive(Debug)]
 pub struct TokenServer {
-    server: Server,
+    server: ScriptedServer,
     issuer: Arc<Issuer>,
-    log: Log,
-    script: Script,
+}
+
+impl Deref for TokenServer {
+    type Target = ScriptedServer;
+
+    fn deref(&self) -> &ScriptedServer {
+        &self.server
+    }
 }
 
 impl TokenServer {
@@ -122,31 +121,6 @@ impl TokenServer {
     /// Makes every token given out so far invalid.
     pub fn revoke_all(&self) {
         self.issuer.revoke_all();
-    }
-
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
-    /// How many connections were accepted, those without a request included.
-    pub fn connections(&self) -> u64 {
-        self.server.connections()
-    }
-
-    /// The HTTP requests.
-    pub fn log(&self) -> &Log {
-        &self.log
-    }
-
-    /// Adds a rule of misbehaviour.
-    pub fn fault(&self, fault: Fault) {
-        self.script.add(fault);
-    }
-
-    /// The rules of misbehaviour.
-    pub fn script(&self) -> &Script {
-        &self.script
     }
 }
 

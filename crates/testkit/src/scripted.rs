@@ -1,0 +1,52 @@
+//! An HTTP server whose requests are logged and can be made to fail.
+
+use std::ops::Deref;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+use crate::faults::{self, Fault, Script};
+use crate::log::{self, Log};
+use crate::server::{Server, Tls};
+
+/// A running server with a request log and scripted faults.
+#[derive(Debug)]
+pub struct ScriptedServer {
+    server: Server,
+    log: Log,
+    script: Script,
+}
+
+impl ScriptedServer {
+    /// Serves `app` on this loopback address. Faults come before it, and the log before the faults.
+    pub(crate) fn start(ip: &str, tls: Tls, app: Router) -> Self {
+        let (log, script) = (Log::default(), Script::default());
+        let app = app
+            .layer(from_fn_with_state(script.clone(), faults::apply))
+            .layer(from_fn_with_state(log.clone(), log::record));
+        Self { server: Server::start(Server::bind(ip), tls, app), log, script }
+    }
+
+    /// The request log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Adds a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.script.add(fault);
+    }
+
+    /// The faults.
+    pub fn script(&self) -> &Script {
+        &self.script
+    }
+}
+
+impl Deref for ScriptedServer {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
