@@ -1,14 +1,17 @@
 //! Reads manifests, configs, tags and referrers wherever they are.
 
 use crate::digest::Digest;
-use crate::layout::{self, Layout};
-use crate::location::{LayoutName, LayoutReference, Location};
+use crate::layout::{Layout, LayoutError};
+use crate::location::{LayoutName, LayoutPath, Location};
 use crate::manifest::{Descriptor, IndexHeader, Manifest, parse};
 use crate::reference::Reference;
 use crate::registry::{
     BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, Scope, cosign_tag_names,
 };
 use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// The most manifests of a layout that are read to find those that refer to another one.
 const MAX_CANDIDATES: usize = 1_000;
@@ -17,6 +20,8 @@ const MAX_CANDIDATES: usize = 1_000;
 pub struct Content {
     /// For what only registries have.
     pub client: Client,
+    /// The layouts that have been opened: an archive is searched only once.
+    layouts: RefCell<HashMap<LayoutPath, Rc<Layout>>>,
 }
 
 /// A manifest that refers to another one.
@@ -32,13 +37,23 @@ impl Content {
     /// Reads registries with this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, layouts: RefCell::default() }
     }
 
     /// How many operations to run concurrently.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.client.concurrency()
+    }
+
+    /// The layout at a path.
+    pub fn layout(&self, path: &LayoutPath) -> Result<Rc<Layout>, LayoutError> {
+        if let Some(layout) = self.layouts.borrow().get(path) {
+            return Ok(Rc::clone(layout));
+        }
+        let layout = Rc::new(Layout::open(path)?);
+        self.layouts.borrow_mut().insert(path.clone(), Rc::clone(&layout));
+        Ok(layout)
     }
 
     /// Declares the locations to read, so that one token of each registry covers all of them.
@@ -54,7 +69,7 @@ impl Content {
     pub async fn manifest(&self, location: &Location, limit: usize) -> anyhow::Result<FetchedManifest> {
         match location {
             Location::Registry(reference) => Ok(self.client.manifest_within(reference, limit).await?),
-            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.manifest(&layout.name, limit)?),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.manifest(&layout.name, limit)?),
         }
     }
 
@@ -63,7 +78,7 @@ impl Content {
         match location {
             Location::Registry(reference) => Ok(self.digest_in_registry(reference).await?),
             Location::Layout(layout) => {
-                let open = || Layout::open(&layout.directory)?.manifest(&layout.name, MANIFEST_LIMIT);
+                let open = || self.layout(&layout.path)?.manifest(&layout.name, MANIFEST_LIMIT);
                 match open() {
                     Ok(fetched) => Ok(Some(fetched.digest)),
                     Err(error) if error.is_not_found() => Ok(None),
@@ -91,7 +106,7 @@ impl Content {
     pub async fn config(&self, image: &Location, digest: &Digest) -> anyhow::Result<Bytes> {
         match image {
             Location::Registry(repository) => Ok(self.client.config(repository, digest).await?.into()),
-            Location::Layout(layout) => Ok(layout::blob(&layout.directory, digest, CONFIG_LIMIT)?),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.blob_within(digest, CONFIG_LIMIT)?),
         }
     }
 
@@ -99,7 +114,7 @@ impl Content {
     pub async fn blob(&self, beside: &Location, digest: &Digest, limit: usize) -> anyhow::Result<Bytes> {
         match beside {
             Location::Registry(repository) => Ok(self.client.blob_within(repository, digest, limit).await?.into()),
-            Location::Layout(layout) => Ok(layout::blob(&layout.directory, digest, limit)?),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.blob_within(digest, limit)?),
         }
     }
 
@@ -107,7 +122,7 @@ impl Content {
     pub async fn blob_status(&self, beside: &Location, digest: &Digest) -> anyhow::Result<BlobStatus> {
         match beside {
             Location::Registry(repository) => Ok(self.client.blob_status(repository, digest).await?),
-            Location::Layout(layout) => match layout::blob_size(&layout.directory, digest)? {
+            Location::Layout(layout) => match self.layout(&layout.path)?.blob_size(digest)? {
                 Some(size) => Ok(BlobStatus::Present(Some(size))),
                 None => Ok(BlobStatus::Missing),
             },
@@ -118,7 +133,7 @@ impl Content {
     pub async fn tags(&self, location: &Location) -> anyhow::Result<Vec<String>> {
         match location {
             Location::Registry(repository) => Ok(self.client.tags(repository).await?),
-            Location::Layout(layout) => Ok(Layout::open(&layout.directory)?.tags()),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.tags()),
         }
     }
 
@@ -136,7 +151,7 @@ impl Content {
                 let by_tag = by_tag.into_iter().map(|(tag, digest)| tagged(tag, &digest));
                 Ok(by_subject.chain(by_tag).collect())
             }
-            Location::Layout(layout) => referrers_in_layout(layout, digest),
+            Location::Layout(layout) => referrers_in_layout(&*self.layout(&layout.path)?, digest),
         }
     }
 }
@@ -146,12 +161,11 @@ fn tagged(tag: String, digest: &Digest) -> Referrer {
 }
 
 /// A layout has no referrers API: the manifests in its index are read.
-fn referrers_in_layout(layout: &LayoutReference, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
-    let opened = Layout::open(&layout.directory)?;
+fn referrers_in_layout(layout: &Layout, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
     let mut referrers = Vec::new();
-    for candidate in opened.digests().take(MAX_CANDIDATES) {
+    for candidate in layout.digests().take(MAX_CANDIDATES) {
         let name = LayoutName::Digest(candidate.clone());
-        let Ok(fetched) = opened.manifest(&name, MANIFEST_LIMIT) else { continue };
+        let Ok(fetched) = layout.manifest(&name, MANIFEST_LIMIT) else { continue };
         let header = IndexHeader::parse(&fetched.bytes);
         if header.subject.is_some_and(|subject| subject.digest == digest.as_str()) {
             let descriptor = Descriptor {
@@ -165,8 +179,8 @@ fn referrers_in_layout(layout: &LayoutReference, digest: &Digest) -> anyhow::Res
         }
     }
     let cosign = cosign_tag_names(digest);
-    for tag in opened.tags().into_iter().filter(|tag| cosign.contains(tag)) {
-        let fetched = opened.manifest(&LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
+    for tag in layout.tags().into_iter().filter(|tag| cosign.contains(tag)) {
+        let fetched = layout.manifest(&LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
         referrers.push(tagged(tag, &fetched.digest));
     }
     Ok(referrers)

@@ -11,14 +11,14 @@
 //! | [`show`] | what an image or list is made of |
 //! | [`verify`] | checks that an image or list can be pulled |
 //! | [`diff`] | compares two images or lists |
-//! | [`publish`] | sends a list to a registry: the plan, its execution, the metadata file |
+//! | [`publish`] | puts manifests and what they refer to into registries and layouts: the plan, its execution, the metadata file |
 //! | [`resolve`] | fetches what references name: images, and the images in lists |
 //! | [`content`] | reads manifests and configs from registries and layouts |
 //! | [`app`] | what all commands work with: configuration, store, console, registry client |
 //! | [`warning`] | likely mistakes that are errors only with `--strict` |
 //! | [`error`] | prints errors with their hints and picks the exit code |
 //! | [`store`] | the local manifest lists |
-//! | [`layout`] | OCI layouts: directories of blobs |
+//! | [`layout`] | OCI layouts in directories and archives |
 //! | [`registry`] | the registry client |
 //! | [`transport`] | HTTP, TLS, proxies, retries |
 //! | [`config`] | `config.json` and certificate directories |

@@ -135,6 +135,16 @@ pub(super) struct PushArgs {
 }
 
 impl PushArgs {
+    /// A given flag that has no meaning for several names with several digests.
+    pub(super) fn flag_for_one_name(&self) -> Option<&'static str> {
+        let given = [
+            ("--tag", !self.tag.is_empty()),
+            ("--digestfile", self.digestfile.is_some()),
+            ("--metadata-file", self.metadata_file.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
     /// A given flag that has no meaning without a push.
     pub(super) fn flag_that_needs_push(&self) -> Option<&'static str> {
         let given = [

@@ -6,6 +6,7 @@ mod annotate;
 mod args;
 mod complete;
 mod completion;
+mod copy;
 mod create;
 mod diff;
 mod digest;
@@ -89,6 +90,7 @@ enum CliCommand {
 #[command(defer = true)]
 enum CommandArgs {
     Annotate(annotate::AnnotateArgs),
+    Copy(copy::CopyArgs),
     Create(create::CreateArgs),
     Diff(diff::DiffArgs),
     Digest(digest::DigestArgs),
@@ -109,6 +111,7 @@ impl CommandArgs {
     fn into_command(self) -> Result<Command, UsageError> {
         match self {
             Self::Annotate(args) => args.into_command(),
+            Self::Copy(args) => args.into_command(),
             Self::Create(args) => args.into_command(),
             Self::Diff(args) => args.into_command(),
             Self::Digest(args) => args.into_command(),
@@ -131,7 +134,7 @@ impl CommandArgs {
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
-    ("Images and lists in registries", &["show", "digest", "exists", "tags", "verify", "diff"]),
+    ("Images and lists in registries", &["copy", "show", "digest", "exists", "tags", "verify", "diff"]),
     ("Logins", &["login", "logout"]),
     ("Other commands", &["completion", "help", "version"]),
 ];

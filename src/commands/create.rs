@@ -7,7 +7,6 @@ use crate::location::Location;
 use crate::manifest::ListEntry;
 use crate::publish::{self, PushOptions, StaleTags};
 use crate::reference::Reference;
-use crate::registry::Scope;
 use crate::resolve::{self, Request, Resolved, Selection, amend};
 use crate::store::StoreError;
 use crate::warning::{self, Warning};
@@ -71,7 +70,7 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: I
         Resolved::default()
     } else {
         let content = Content::new(app.client(options.insecure));
-        content.client.request_scopes_upfront(requested.iter().map(|name| (name, Scope::pull(name.path()))));
+        content.client.request_scopes_upfront(publish::scopes(&[], &requested));
         app.block_on(resolve(app, &content, list, &requested, options, &current))?
     };
     // An error in a later name does not hide what is wrong with an earlier image.
@@ -109,27 +108,35 @@ fn current_entries(app: &App, list: &Reference, if_exists: IfExists) -> anyhow::
 /// Separates the images that are not fetched again: a digest cannot come to mean something else. With a selection they
 /// are fetched, to see whether they match it, and so are those that an old docker stored without their bytes.
 fn split_unchanged(
-    names: Vec<Reference>,
+    names: Vec<Location>,
     current: &[ListEntry],
     selection: &Selection,
-) -> (Vec<Reference>, Vec<Reference>) {
+) -> (Vec<Reference>, Vec<Location>) {
     let pinned = current.iter().filter(|entry| entry.reference.digest().is_some() && !entry.raw.is_empty());
     let pinned: HashSet<&Reference> = pinned.map(|entry| &entry.reference).collect();
-    let is_unchanged = |name: &Reference| *selection == Selection::default() && pinned.contains(name);
-    names.into_iter().partition(is_unchanged)
+    let (mut unchanged, mut requested) = (Vec::new(), Vec::new());
+    for name in names {
+        match name {
+            Location::Registry(name) if *selection == Selection::default() && pinned.contains(&name) => {
+                unchanged.push(name);
+            }
+            name => requested.push(name),
+        }
+    }
+    (unchanged, requested)
 }
 
 /// Parses names, each once, stopping at the first invalid one.
-fn parse_names(names: &[String]) -> (Vec<Reference>, Option<anyhow::Error>) {
-    let (mut references, mut known) = (Vec::new(), HashSet::new());
+fn parse_names(names: &[String]) -> (Vec<Location>, Option<anyhow::Error>) {
+    let (mut locations, mut known) = (Vec::new(), HashSet::new());
     for name in names {
-        match Reference::parse(name) {
-            Ok(reference) if known.insert(reference.clone()) => references.push(reference),
+        match Location::parse_source(name).map(Location::absolute) {
+            Ok(location) if known.insert(location.clone()) => locations.push(location),
             Ok(_) => {}
-            Err(error) => return (references, Some(error.into())),
+            Err(error) => return (locations, Some(error.into())),
         }
     }
-    (references, None)
+    (locations, None)
 }
 
 /// Resolves the images. One that the list has may be missing in the registry.
@@ -137,14 +144,13 @@ async fn resolve(
     app: &App,
     content: &Content,
     list: &Reference,
-    references: &[Reference],
+    sources: &[Location],
     options: &Options,
     current: &[ListEntry],
 ) -> anyhow::Result<Resolved> {
-    let sources: Vec<Location> = references.iter().cloned().map(Location::Registry).collect();
     let known: HashSet<String> = current.iter().filter(|entry| !entry.raw.is_empty()).map(ListEntry::source).collect();
     let request = Request {
-        sources: &sources,
+        sources,
         repository: list,
         selection: &options.selection,
         may_be_missing: &|source| known.contains(&source.to_string()),
@@ -201,11 +207,12 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let content = Content::new(app.client(options.insecure));
     app.block_on(async {
         let targets = push.targets(list)?;
-        content.client.request_scopes_upfront(publish::scopes(&targets, names.iter()));
+        let locations: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
+        content.client.request_scopes_upfront(publish::scopes(&locations, &names));
         let resolved = resolve(app, &content, list, &names, options, &[]).await?;
         let Resolved { entries, lists, .. } = select(app, resolved, options)?;
         let draft = Draft::new(list.clone(), entries, lists, ListSettings::default());
-        publish::publish(app, &content.client, &targets, draft, push, StaleTags::Ignore).await
+        publish::publish(app, &content, &targets, draft, push, StaleTags::Ignore).await
     })?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod annotate;
 pub mod complete;
+pub mod copy;
 pub mod create;
 pub mod diff;
 pub mod digest;
@@ -30,6 +31,8 @@ pub enum Command {
     Annotate(annotate::Options),
     /// `mfst __complete`
     Complete(complete::Options),
+    /// `mfst copy`
+    Copy(copy::Options),
     /// `mfst create`
     Create(create::Options),
     /// `mfst diff`
@@ -89,6 +92,7 @@ impl Command {
         match self {
             Self::Annotate(options) => annotate::run(app, options)?,
             Self::Complete(options) => complete::run(app, options)?,
+            Self::Copy(options) => copy::run(app, options)?,
             Self::Create(options) => create::run(app, options)?,
             Self::Diff(options) => return diff::run(app, options),
             Self::Digest(options) => digest::run(app, options)?,

@@ -1,6 +1,7 @@
 //! `mfst push`: sends a local manifest list to its registry.
 
 use crate::app::App;
+use crate::content::Content;
 use crate::error::WithHint;
 use crate::manifest::ListEntry;
 use crate::publish::{self, PushOptions, StaleTags};
@@ -42,9 +43,9 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let stale_tags = if must_be_fresh { StaleTags::Deny } else { StaleTags::Warn };
     let is_source = |entry: &ListEntry| entry.origin.as_ref().is_some_and(|origin| origin.is_any_of(&targets));
     let replaces_source = draft.entries.iter().any(is_source);
-    let client = app.client(options.insecure);
     let pushed = draft.clone();
-    let digest = app.block_on(publish::publish(app, &client, &targets, draft, &options.push, stale_tags))?;
+    let content = Content::new(app.client(options.insecure));
+    let digest = app.block_on(publish::publish(app, &content, &targets, draft, &options.push, stale_tags))?;
     if options.push.dry_run {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 mod descriptor;
 mod document;
 mod index;
+mod links;
 mod list_entry;
 mod media_type;
 mod platform;
@@ -15,6 +16,7 @@ mod spelling;
 pub use descriptor::{Descriptor, Platform};
 pub use document::{ImageIndex, ImageKind, ImageManifest, IndexHeader, Manifest, ManifestError, parse};
 pub use index::{IndexFormat, ListError, ManifestList, entry_digest, needs_oci};
+pub use links::Links;
 pub use list_entry::{DigestMismatch, EntryError, ListEntry, Origin, Payload};
 pub use media_type::{ACCEPT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 pub use platform::{canonical_arch, is_known};

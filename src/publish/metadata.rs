@@ -1,11 +1,11 @@
 //! The metadata file: what a push has done, as JSON.
 
-use super::deliver::{Outcome, Outcomes};
-use super::plan::PushPlan;
-use crate::digest::Digest;
+use super::blobs::{Outcome, Outcomes};
+use super::root::{Node, Root};
 use crate::json;
-use crate::manifest::{ListEntry, Platform};
-use crate::reference::Reference;
+use crate::location::Location;
+use crate::manifest::Platform;
+use bytes::Bytes;
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -41,13 +41,16 @@ struct Blobs {
 }
 
 impl<'a> PushMetadata<'a> {
-    pub(super) fn new(plan: &'a PushPlan, images: &'a [ListEntry], outcomes: &Outcomes) -> Self {
+    /// The outcomes are those of the root's first name's repository, which is the first of the plan.
+    pub(super) fn new(root: &'a Root, outcomes: &Outcomes) -> Self {
+        let leaves = root.below.iter().filter(|node| node.children.is_empty());
+        let only = std::iter::once(&root.manifest).filter(|_| root.below.is_empty());
         Self {
-            references: plan.targets.iter().map(ToString::to_string).collect(),
-            digest: plan.root.digest().to_string(),
-            media_type: &plan.root.media_type,
-            size: plan.root.bytes.len(),
-            entries: images.iter().map(|image| Entry::new(image, &plan.targets[0], outcomes)).collect(),
+            references: root.names.iter().map(ToString::to_string).collect(),
+            digest: root.manifest.digest.to_string(),
+            media_type: &root.manifest.media_type,
+            size: root.manifest.bytes.as_ref().map_or(0, Bytes::len),
+            entries: leaves.chain(only).map(|node| Entry::new(node, &root.names[0], outcomes)).collect(),
         }
     }
 
@@ -57,13 +60,10 @@ impl<'a> PushMetadata<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(image: &'a ListEntry, target: &Reference, outcomes: &Outcomes) -> Self {
-        let was_there = image.reference.name() == target.name();
+    fn new(node: &'a Node, target: &Location, outcomes: &Outcomes) -> Self {
         let (mut blobs, mut bytes) = (Blobs::default(), 0);
-        let payload = image.payload();
-        let digests = payload.iter().flat_map(|payload| payload.image.blobs()).map(|blob| &blob.digest);
-        for digest in digests.collect::<HashSet<_>>().into_iter().filter_map(|it| Digest::parse(it).ok()) {
-            match outcomes.get(&digest).filter(|_| !was_there) {
+        for digest in node.blobs.iter().map(|blob| &blob.digest).collect::<HashSet<_>>() {
+            match outcomes.get(&(0, digest.clone())).filter(|_| !node.is_in(target)) {
                 Some(Outcome::Mounted) => blobs.mounted += 1,
                 Some(Outcome::Copied(sent)) => {
                     blobs.copied += 1;
@@ -74,7 +74,7 @@ impl<'a> Entry<'a> {
                 Some(Outcome::Absent) => {}
             }
         }
-        let platform = image.descriptor.platform.as_ref();
-        Self { source: image.reference.to_string(), digest: &image.descriptor.digest, platform, blobs, bytes }
+        let source = node.location.as_ref().map(ToString::to_string).unwrap_or_default();
+        Self { source, digest: node.digest.as_str(), platform: node.platform.as_ref(), blobs, bytes }
     }
 }

@@ -6,7 +6,6 @@
 mod authorization;
 mod blob;
 pub mod challenge;
-mod copy;
 pub mod endpoint;
 mod error;
 mod hint;
@@ -21,10 +20,9 @@ mod token;
 mod transfer;
 
 pub use blob::{BlobStatus, CONFIG_LIMIT, Mount, NotMounted};
-pub use copy::{BlobCopy, Copied};
 pub use error::{Diagnostic, ErrorResponse, RegistryError};
 pub use login::LoginCheck;
-pub use referrers::{Referrers, cosign_tag_names};
+pub use referrers::{Referrers, cosign_tag_names, digest_tag};
 pub use scope::{Scope, ScopeSet};
 pub use transfer::{Download, Transfer};
 

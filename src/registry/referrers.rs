@@ -23,7 +23,8 @@ pub struct Referrers {
 }
 
 /// The tag `sha256-<hex>` for a digest (distribution-spec, "Referrers Tag Schema"); cosign's tags begin with it.
-fn digest_tag(digest: &Digest) -> String {
+#[must_use]
+pub fn digest_tag(digest: &Digest) -> String {
     let (algorithm, encoded) = digest.as_str().split_once(':').unwrap_or_default();
     format!("{algorithm}-{}", &encoded[..encoded.len().min(64)])
 }

@@ -31,7 +31,7 @@ impl SharedMemory {
 
 /// What a walker has read so far.
 #[derive(Debug)]
-pub(super) struct ReadLimits {
+pub struct ReadLimits {
     entries: Cell<usize>,
     /// Of the shared memory, in bytes.
     own: Cell<usize>,
@@ -50,13 +50,13 @@ impl ReadLimits {
     }
 
     /// Counts the entries of a list.
-    pub(super) fn add_entries(&self, count: usize, list: &str) -> Result<(), ResolveError> {
+    pub fn add_entries(&self, count: usize, list: &str) -> Result<(), ResolveError> {
         self.entries.set(self.entries.get().saturating_add(count));
         if self.entries.get() > MAX_ENTRIES { Err(ResolveError::TooLarge(list.to_owned())) } else { Ok(()) }
     }
 
     /// Counts a manifest of this many bytes and descriptors.
-    pub(super) fn add_manifest(&self, bytes: usize, descriptors: usize, list: &str) -> Result<(), ResolveError> {
+    pub fn add_manifest(&self, bytes: usize, descriptors: usize, list: &str) -> Result<(), ResolveError> {
         let more = bytes + descriptors * DESCRIPTOR_COST;
         let used = self.memory.used.get().saturating_add(more);
         if used > self.memory.limit {

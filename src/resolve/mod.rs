@@ -9,10 +9,10 @@ pub mod stale;
 mod survey;
 mod walk;
 
-pub use limits::SharedMemory;
+pub use limits::{ReadLimits, SharedMemory};
 pub use selection::{NoMatchingImage, Selection};
 pub use survey::{Defect, Surveyed, survey};
-pub use walk::{Document, Walker, is_list};
+pub use walk::{Document, MAX_DEPTH, Walker, is_list, size_limit};
 
 use crate::content::Content;
 use crate::digest::Digest;

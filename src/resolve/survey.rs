@@ -67,7 +67,7 @@ impl Defect {
 
     fn of_layout(error: &LayoutError) -> Option<Self> {
         match error {
-            LayoutError::DigestMismatch(_) => Some(Self::WrongDigest),
+            LayoutError::DigestMismatch { .. } => Some(Self::WrongDigest),
             LayoutError::TooLarge { .. } => Some(Self::TooLarge),
             error if error.is_not_found() => Some(Self::Missing),
             _ => None,

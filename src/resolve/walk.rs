@@ -15,7 +15,7 @@ use std::rc::Rc;
 use tokio::sync::OnceCell;
 
 /// How many levels of lists there may be.
-pub(super) const MAX_DEPTH: usize = 8;
+pub const MAX_DEPTH: usize = 8;
 
 /// A manifest that has been fetched, and what it says.
 #[derive(Debug)]
@@ -194,6 +194,7 @@ fn collect(
 }
 
 /// The largest manifest that is accepted for an entry, in bytes: the size that the entry states.
-fn size_limit(entry: &Descriptor) -> usize {
+#[must_use]
+pub fn size_limit(entry: &Descriptor) -> usize {
     usize::try_from(entry.size).ok().filter(|size| (1..MANIFEST_LIMIT).contains(size)).unwrap_or(MANIFEST_LIMIT)
 }

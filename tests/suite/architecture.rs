@@ -29,7 +29,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("indicatif", &["output"]),
     ("println!", &[]),
     ("clap::", &["cli"]),
-    ("tempfile", &["output"]),
+    ("tempfile", &["output", "layout"]),
     ("unsafe", &[]),
 ];
 

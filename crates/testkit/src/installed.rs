@@ -32,9 +32,23 @@ pub fn docker() -> Option<PathBuf> {
 
 /// skopeo, if it is installed.
 pub fn skopeo() -> Option<PathBuf> {
-    let program = find("skopeo");
+    tool("skopeo")
+}
+
+/// podman, if it is installed.
+pub fn podman() -> Option<PathBuf> {
+    tool("podman")
+}
+
+/// buildah, if it is installed.
+pub fn buildah() -> Option<PathBuf> {
+    tool("buildah")
+}
+
+fn tool(name: &str) -> Option<PathBuf> {
+    let program = find(name);
     if program.is_none() {
-        skip("skopeo", "skopeo is not installed");
+        skip(name, &format!("{name} is not installed"));
     }
     program
 }

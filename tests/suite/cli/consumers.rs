@@ -1,7 +1,7 @@
 //! Lists that mfst has pushed can be read, verified and copied by skopeo.
 
 use std::collections::BTreeSet;
-use std::fs;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -13,6 +13,8 @@ use mfst_testkit::installed::skopeo;
 use mfst_testkit::sample::{Sample, digest};
 use mfst_testkit::sandbox::CommandOutput;
 use mfst_testkit::scene::Scene;
+
+use crate::cli::layouts::check_layout;
 
 /// One build per platform, as build farms make them.
 fn builds() -> [Build; 2] {
@@ -48,37 +50,6 @@ fn assert_complete(scene: &Scene, skopeo: &Path, image: &str, list: &[u8], build
         let layers: Vec<Value> = image_of.blob_digests().into_iter().skip(1).map(Value::from).collect();
         assert_eq!(inspected["Layers"], Value::from(layers));
     }
-}
-
-/// Fails unless the layout has all blobs that its manifests refer to and no others, and each has the digest in its file name.
-/// Returns the digests.
-#[track_caller]
-fn check_layout(layout: &Path) -> BTreeSet<String> {
-    let index: Value = read_json(&layout.join("index.json"));
-    let (mut found, mut left) = (BTreeSet::new(), referred_digests(&index));
-    while let Some(name) = left.pop() {
-        let path = layout.join("blobs").join(name.replace(':', "/"));
-        let bytes = fs::read(&path).expect("a blob for every descriptor");
-        assert_eq!(digest(&bytes), name);
-        if found.insert(name) {
-            // A layer is not JSON and refers to nothing.
-            left.extend(referred_digests(&serde_json::from_slice(&bytes).unwrap_or_default()));
-        }
-    }
-    let blobs = fs::read_dir(layout.join("blobs/sha256")).expect("the blobs");
-    assert_eq!(blobs.count(), found.len(), "blobs without a reference");
-    found
-}
-
-fn read_json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
-}
-
-/// The digests of all descriptors in a manifest.
-fn referred_digests(manifest: &Value) -> Vec<String> {
-    let lists = ["manifests", "layers"].into_iter().filter_map(|field| manifest[field].as_array()).flatten();
-    let descriptors = lists.chain(manifest.get("config"));
-    descriptors.filter_map(|descriptor| descriptor["digest"].as_str()).map(String::from).collect()
 }
 
 #[test]

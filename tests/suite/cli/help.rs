@@ -4,7 +4,7 @@ use mfst_testkit::installed::{find, skip};
 use mfst_testkit::sandbox::{CommandOutput, Sandbox};
 use mfst_testkit::scene::{Scene, first_line};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "create",
     "annotate",
     "inspect",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 18] = [
     "rm",
     "ls",
     "remove",
+    "copy",
     "show",
     "digest",
     "exists",

@@ -1,10 +1,12 @@
-//! OCI layouts for tests of commands that read them.
+//! OCI layouts for tests: writes and checks them.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use mfst_testkit::sample::{OCI_INDEX, Sample, digest};
 use mfst_testkit::scene::Scene;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Writes a layout with one image, and tells its path.
 pub fn with_image(scene: &Scene, tag: &str, image: &Sample) -> String {
@@ -24,4 +26,35 @@ pub fn with_image(scene: &Scene, tag: &str, image: &Sample) -> String {
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]});
     fs::write(layout.join("index.json"), index.to_string()).expect("a file");
     layout.display().to_string()
+}
+
+/// Fails unless the layout has all blobs that its manifests refer to and no others, and each has the digest in its file name.
+/// Returns the digests.
+#[track_caller]
+pub fn check_layout(layout: &Path) -> BTreeSet<String> {
+    let index: Value = read_json(&layout.join("index.json"));
+    let (mut found, mut left) = (BTreeSet::new(), referred_digests(&index));
+    while let Some(name) = left.pop() {
+        let path = layout.join("blobs").join(name.replace(':', "/"));
+        let bytes = fs::read(&path).expect("a blob for every descriptor");
+        assert_eq!(digest(&bytes), name);
+        if found.insert(name) {
+            // A layer is not JSON and refers to nothing.
+            left.extend(referred_digests(&serde_json::from_slice(&bytes).unwrap_or_default()));
+        }
+    }
+    let blobs = fs::read_dir(layout.join("blobs/sha256")).expect("the blobs");
+    assert_eq!(blobs.count(), found.len(), "blobs without a reference");
+    found
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
+}
+
+/// The digests of all descriptors in a manifest.
+fn referred_digests(manifest: &Value) -> Vec<String> {
+    let lists = ["manifests", "layers"].into_iter().filter_map(|field| manifest[field].as_array()).flatten();
+    let descriptors = lists.chain(manifest.get("config"));
+    descriptors.filter_map(|descriptor| descriptor["digest"].as_str()).map(String::from).collect()
 }

@@ -4,12 +4,15 @@
 
 mod amend;
 mod annotate;
+mod archives;
 mod auth;
 mod clear;
 mod completion;
 mod consumers;
 mod copies;
 mod copies_broken;
+mod copy;
+mod copy_referrers;
 mod create;
 mod create_push;
 mod credential_helpers;
@@ -23,6 +26,7 @@ mod flags;
 mod help;
 mod index_sources;
 mod inspect;
+mod layout_directories;
 mod layouts;
 mod login;
 mod ls;

@@ -90,6 +90,23 @@ fn create_push_uses_one_token_and_one_connection() {
     }
 }
 
+/// A copy within a registry takes what `create --push` of the same images takes, but for the configs, which nobody reads.
+#[test]
+fn a_copy_within_a_registry_is_as_deep_as_a_push() {
+    let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+    let scene = scene(Embedded::plain().tls(&certs::private_ca()).bearer(&tokens), 0, 0);
+    let build = Build::of(&["linux/amd64", "linux/arm64", "linux/s390x"]);
+    build.put(&scene.registry, "src/app", "1");
+    scene.registry.log().clear();
+    scene.run_ok("copy @src/app:1 @dst/app:1");
+    let log = scene.registry.log();
+    assert_eq!(log.round_trips(), 6, "challenge, list, manifests, mounts, manifests, list: {:?}", log.lines());
+    assert_eq!((tokens.requests().len(), log.connections()), (1, 1));
+    log.clear();
+    scene.run_ok(&format!("copy @src/app@{} @src/app:1", build.digest()));
+    assert_eq!((log.entries().len(), log.round_trips()), (3, 3), "challenge, list, tag: {:?}", log.lines());
+}
+
 /// A config that several images share has the same platform for all of them.
 #[test]
 fn a_config_of_several_images_is_fetched_once() {
