@@ -21,6 +21,14 @@ pub struct UsageError {
     pub hint: Option<String>,
 }
 
+/// The user has pressed Ctrl-C.
+#[derive(Debug, Error)]
+#[error("interrupted")]
+pub struct Interrupted {
+    /// Whether something was being sent.
+    pub is_sending: bool,
+}
+
 /// Several errors of one command, each printed on a line of its own.
 #[derive(Debug)]
 pub struct MultiError(pub Vec<anyhow::Error>);
@@ -64,7 +72,11 @@ pub const FAILURE: u8 = 1;
 /// The exit code of errors of commands whose exit code answers a question, where 1 is an answer.
 pub const COULD_NOT_TELL: u8 = 2;
 
-/// Prints the error, then its hints. The exit code is that of a [`UsageError`], or else `exit_code`.
+/// The exit code after Ctrl-C, as shells have it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// Prints the error, then its hints. The exit code is that of a [`UsageError`] or of [`Interrupted`], or else
+/// `exit_code`.
 #[must_use]
 pub fn report(error: &anyhow::Error, exit_code: u8) -> ExitCode {
     let console = Console::default();
@@ -72,7 +84,14 @@ pub fn report(error: &anyhow::Error, exit_code: u8) -> ExitCode {
     for hint in hints(error) {
         console.hint(hint);
     }
-    ExitCode::from(error.downcast_ref::<UsageError>().map_or(exit_code, |usage| usage.exit_code))
+    ExitCode::from(own_exit_code(error).unwrap_or(exit_code))
+}
+
+fn own_exit_code(error: &anyhow::Error) -> Option<u8> {
+    match error.downcast_ref::<UsageError>() {
+        Some(usage) => Some(usage.exit_code),
+        None => error.is::<Interrupted>().then_some(INTERRUPTED),
+    }
 }
 
 /// Each error is one line; only the usage of a command has several.
@@ -99,6 +118,9 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     }
     if let Some(UsageError { hint, .. }) = error.downcast_ref() {
         return hint.iter().cloned().collect();
+    }
+    if let Some(Interrupted { is_sending: true }) = error.downcast_ref() {
+        return vec!["the same command, run again, continues where this one stopped".to_owned()];
     }
     error.chain().filter_map(hint_of).collect()
 }

@@ -2,10 +2,11 @@
 
 use super::CliCommand;
 use super::usage;
-use super::values::{like_pflag, parse_duration, parse_jobs, parse_report_format, parse_retries};
+use super::values::{like_pflag, parse_duration, parse_jobs, parse_progress, parse_report_format, parse_retries};
 use crate::app::Network;
 use crate::commands::ReportFormat;
 use crate::error::UsageError;
+use crate::output::ProgressMode;
 use crate::publish::PushOptions;
 use crate::transport::{DEFAULT_JOBS, RetryPolicy};
 use clap::{ArgAction, Args, Parser};
@@ -117,6 +118,9 @@ pub(super) struct PushArgs {
     /// Print only the digest of what was pushed, if anything
     #[arg(short, long, help_heading = None::<&str>)]
     pub(super) quiet: bool,
+    /// Show progress on stderr: auto (bars on a terminal, elsewhere lines after 5 seconds), plain (lines) or none
+    #[arg(long, value_name = "MODE", help_heading = None::<&str>, value_parser = parse_progress)]
+    progress: Option<ProgressMode>,
     /// Treat warnings as errors
     #[arg(long, help_heading = None::<&str>)]
     pub(super) strict: bool,
@@ -145,6 +149,11 @@ impl PushArgs {
         given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
+    /// How to show progress; `--quiet` alone means none.
+    pub(super) fn progress(&self) -> ProgressMode {
+        self.progress.unwrap_or(if self.quiet { ProgressMode::None } else { ProgressMode::Auto })
+    }
+
     /// A given flag that has no meaning without a push.
     pub(super) fn flag_that_needs_push(&self) -> Option<&'static str> {
         let given = [
@@ -159,7 +168,8 @@ impl PushArgs {
 
 impl From<PushArgs> for PushOptions {
     fn from(args: PushArgs) -> Self {
-        let PushArgs { quiet, strict, tag, digestfile, metadata_file, dry_run } = args;
-        Self { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict }
+        let progress = args.progress();
+        let PushArgs { quiet, progress: _, strict, tag, digestfile, metadata_file, dry_run } = args;
+        Self { tags: tag, quiet, progress, digest_file: digestfile, metadata_file, dry_run, strict }
     }
 }

@@ -60,6 +60,7 @@ impl CreateArgs {
         let without_attestations = attestations == Attestations::Drop;
         let selection = Selection { platforms: platform.concat(), without_attestations };
         let (strict, quiet, insecure) = (push_args.strict, push_args.quiet, registry.insecure);
+        let progress = push_args.progress();
         let destination = match (push, amend, replace, push_args.flag_that_needs_push()) {
             (true, false, false, _) => Destination::Registry(push_args.into()),
             (true, _, _, _) => return Err(conflict("create", "--push cannot be combined with --amend or --replace")),
@@ -69,7 +70,7 @@ impl CreateArgs {
             (false, false, true, None) => Destination::Store(IfExists::Replace),
             (false, false, false, None) => Destination::Store(IfExists::Refuse),
         };
-        Ok(Command::Create(Options { list, images, destination, selection, insecure, strict, quiet }))
+        Ok(Command::Create(Options { list, images, destination, selection, insecure, strict, quiet, progress }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::commands::ReportFormat;
 use crate::manifest::{InvalidPlatform, PlatformSelector};
+use crate::output::ProgressMode;
 use clap::{Arg, ArgAction};
 use std::num::IntErrorKind;
 use std::time::Duration;
@@ -140,6 +141,16 @@ pub(super) fn parse_platforms(text: &str) -> Result<Vec<PlatformSelector>, Inval
 /// Reads one platform.
 pub(super) fn parse_platform(text: &str) -> Result<PlatformSelector, InvalidPlatform> {
     PlatformSelector::parse(text)
+}
+
+/// Reads the mode of `--progress`.
+pub(super) fn parse_progress(text: &str) -> Result<ProgressMode, InvalidValue> {
+    match text {
+        "auto" => Ok(ProgressMode::Auto),
+        "plain" => Ok(ProgressMode::Plain),
+        "none" => Ok(ProgressMode::None),
+        _ => Err(InvalidValue("auto, plain or none")),
+    }
 }
 
 /// Reads an annotation, `KEY=VALUE`.

@@ -61,6 +61,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     }
     let content = Content::new(app.client(options.insecure));
     content.client.request_scopes_upfront(publish::scopes(&targets, std::slice::from_ref(&source)));
+    let _progress = app.progress(options.push.progress, publish::destination(&targets));
     let copy = Copy { app, content: &content, options };
     app.block_on(async {
         if options.all_tags { copy.all_tags(&source, &targets).await } else { copy.one(&source, &targets).await }

@@ -5,6 +5,7 @@ use crate::content::Content;
 use crate::draft::{Draft, ListSettings, SourceList};
 use crate::location::Location;
 use crate::manifest::ListEntry;
+use crate::output::ProgressMode;
 use crate::publish::{self, PushOptions, StaleTags};
 use crate::reference::Reference;
 use crate::resolve::{self, Request, Resolved, Selection, amend};
@@ -30,6 +31,8 @@ pub struct Options {
     pub strict: bool,
     /// Whether to print nothing on stdout.
     pub quiet: bool,
+    /// How to show progress.
+    pub progress: ProgressMode,
 }
 
 /// Where a list goes.
@@ -155,7 +158,7 @@ async fn resolve(
         selection: &options.selection,
         may_be_missing: &|source| known.contains(&source.to_string()),
     };
-    resolve::resolve(content, &request, &app.progress(options.quiet)).await
+    resolve::resolve(content, &request, &app.progress(options.progress, None)).await
 }
 
 /// Applies the selection, takes each image once, and warns about platforms without an image.
@@ -205,6 +208,7 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let (names, bad_name) = parse_names(&options.images);
     bad_name.map_or(Ok(()), Err)?;
     let content = Content::new(app.client(options.insecure));
+    let _progress = app.progress(options.progress, Some(list.to_string()));
     app.block_on(async {
         let targets = push.targets(list)?;
         let locations: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();

@@ -9,7 +9,7 @@ mod text;
 mod units;
 
 pub use console::Console;
-pub use progress::{Bar, Progress};
+pub use progress::{Blob, Phase, Progress, ProgressMode, Wait};
 pub use prompt::{ask, ask_secret, can_ask, read_stdin};
 pub use result_file::{ResultFile, ResultFileError};
 pub use terminal::{Palette, Role, terminal_width};

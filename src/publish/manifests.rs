@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::error::WithHint;
 use crate::layout::{LayoutEntry, LayoutWriter};
 use crate::location::Location;
+use crate::output::Phase;
 use crate::reference::Reference;
 use crate::registry::{MANIFEST_LIMIT, RegistryError};
 use anyhow::Context as _;
@@ -42,6 +43,7 @@ pub(super) async fn put_levels(
     plan: &Plan<'_>,
     targets: &[Target],
     is_announced: bool,
+    phase: &Phase,
 ) -> anyhow::Result<anyhow::Result<()>> {
     let depth = plan.repositories.iter().map(|repository| repository.levels.len()).max().unwrap_or_default();
     let mut printed = Ok(());
@@ -52,6 +54,7 @@ pub(super) async fn put_levels(
         let puts = manifests.map(|(target, manifest)| put_child(content, target, manifest));
         let mut puts = pin!(stream::iter(puts).buffered(content.concurrency()));
         while let Some((location, digest)) = puts.try_next().await? {
+            phase.advance();
             if is_announced && level == 0 {
                 printed = printed.and_then(|()| app.print(format!("Pushed ref {location} with digest: {digest}\n")));
             }
@@ -94,12 +97,17 @@ async fn put(
 }
 
 /// Puts the roots under all their names, signatures and the like first. If some fail, a hint lists those that succeeded.
-pub(super) async fn put_roots(content: &Content, plan: &Plan<'_>, targets: &[Target]) -> anyhow::Result<()> {
+pub(super) async fn put_roots(
+    content: &Content,
+    plan: &Plan<'_>,
+    targets: &[Target],
+    phase: &Phase,
+) -> anyhow::Result<()> {
     for target in targets {
-        put_in_registry(content, plan, target, true).await.into_iter().try_for_each(|(_, result)| result)?;
+        put_in_registry(content, plan, target, true, phase).await.into_iter().try_for_each(|(_, result)| result)?;
     }
     let puts = targets.iter().map(async |target| match &target.writer {
-        TargetWriter::Registry(_) => put_in_registry(content, plan, target, false).await,
+        TargetWriter::Registry(_) => put_in_registry(content, plan, target, false, phase).await,
         TargetWriter::Layout(layout) => {
             let names: Vec<_> = plan.names().filter(|(_, name)| target.location.is_beside(name)).collect();
             let result = commit(layout, &names).map_err(|error| format!("{error:#}"));
@@ -116,6 +124,7 @@ async fn put_in_registry(
     plan: &Plan<'_>,
     target: &Target,
     is_attached: bool,
+    phase: &Phase,
 ) -> Vec<(Location, anyhow::Result<()>)> {
     let names = plan.names().filter(|(root, name)| root.is_attached == is_attached && target.location.is_beside(name));
     let names = names.filter_map(|(root, name)| match name {
@@ -124,7 +133,9 @@ async fn put_in_registry(
     });
     let names: Vec<(&Root, &Reference)> = names.collect();
     let puts = names.iter().map(async |(root, reference)| {
-        (Location::Registry((*reference).clone()), put_root(content, target, root, reference).await)
+        let result = put_root(content, target, root, reference).await;
+        phase.advance();
+        (Location::Registry((*reference).clone()), result)
     });
     let mut results: Vec<_> = stream::iter(puts).buffered(content.concurrency()).collect().await;
     if results.iter().all(|(_, result)| result.is_ok())

@@ -24,6 +24,7 @@ use crate::error::WithHint;
 use crate::layout::LayoutError;
 use crate::location::Location;
 use crate::manifest::{ListEntry, ListError, Payload};
+use crate::output::Progress;
 use crate::reference::Reference;
 use crate::registry::{MANIFEST_LIMIT, Scope};
 use crate::resolve::stale::{self, Pushed};
@@ -31,6 +32,7 @@ use crate::warning;
 use blobs::Outcomes;
 use metadata::PushMetadata;
 use plan::Plan;
+use std::fmt::Display;
 use target::Target;
 
 /// What to do about source tags that have moved since the list was made.
@@ -59,6 +61,7 @@ pub async fn publish(
     let warnings = warning::of_draft(&draft).into_iter().chain(warning::mixed_formats(&draft.entries)).collect();
     warning::report(&app.console, warnings, options.strict)?;
     let client = &content.client;
+    let progress = app.progress(options.progress, destination(targets));
     let names: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
     let sources: Vec<Location> = draft.entries.iter().map(Location::of_image).collect();
     client.request_scopes_upfront(scopes(&names, &sources));
@@ -81,7 +84,7 @@ pub async fn publish(
     let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
     let pushed = Pushed { name: &draft.name, digest: &digest, entries: checked };
     let check = stale::warn_if_moved(&app.console, client, &pushed);
-    let deliver = deliver(app, content, &plan, options.quiet, !options.quiet);
+    let deliver = deliver(app, content, &plan, &progress, !options.quiet);
     let outcomes = stale::run_alongside(check, deliver).await?;
     let metadata = PushMetadata::new(&roots[0], &outcomes);
     let printed = app.print(format!("{digest}\n"));
@@ -106,7 +109,9 @@ pub async fn publish_roots(app: &App, content: &Content, roots: &[Root], options
         let lines = preview::preview(content, &plan).await?;
         return app.print(lines.join("\n") + "\n");
     }
-    let outcomes = deliver(app, content, &plan, options.quiet, false).await?;
+    let names: Vec<&Location> = plan.names().map(|(_, name)| name).collect();
+    let progress = app.progress(options.progress, destination(&names));
+    let outcomes = deliver(app, content, &plan, &progress, false).await?;
     let printed = app.print(report(roots, options.quiet));
     if let Some(first) = roots.first() {
         files.write(&first.manifest.digest, &PushMetadata::new(first, &outcomes).to_json())?;
@@ -128,19 +133,30 @@ fn report(roots: &[Root], is_quiet: bool) -> String {
     lines.collect()
 }
 
+/// Where something is sent to, as progress shows it.
+#[must_use]
+pub fn destination<T: Display>(names: &[T]) -> Option<String> {
+    match names {
+        [] => None,
+        [name] => Some(name.to_string()),
+        [first, others @ ..] => Some(format!("{first} and {} more", others.len())),
+    }
+}
+
 /// Carries out a plan: blobs, then manifests, and last the roots. Prints each image on stdout if `is_announced`, as
 /// docker does.
 async fn deliver(
     app: &App,
     content: &Content,
     plan: &Plan<'_>,
-    is_quiet: bool,
+    progress: &Progress,
     is_announced: bool,
 ) -> anyhow::Result<Outcomes> {
     let targets = plan.repositories.iter().map(Target::open).collect::<Result<Vec<_>, LayoutError>>()?;
-    let outcomes = blobs::ensure_blobs(content, plan, &targets, &app.progress(is_quiet)).await?;
-    let announced = manifests::put_levels(app, content, plan, &targets, is_announced).await?;
-    manifests::put_roots(content, plan, &targets).await?;
+    let outcomes = blobs::ensure_blobs(content, plan, &targets, progress).await?;
+    let phase = progress.phase("manifests put", plan.manifest_count());
+    let announced = manifests::put_levels(app, content, plan, &targets, is_announced, &phase).await?;
+    manifests::put_roots(content, plan, &targets, &phase).await?;
     announced?;
     Ok(outcomes)
 }

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::error::WithHint;
-use crate::output::{ResultFile, ResultFileError};
+use crate::output::{ProgressMode, ResultFile, ResultFileError};
 use crate::reference::{Reference, states_registry};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -14,6 +14,8 @@ pub struct PushOptions {
     pub tags: Vec<String>,
     /// Whether to print the digest only.
     pub quiet: bool,
+    /// How to show progress.
+    pub progress: ProgressMode,
     /// A file for the digest.
     pub digest_file: Option<PathBuf>,
     /// A file for the metadata of the push.

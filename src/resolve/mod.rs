@@ -79,13 +79,13 @@ pub struct Request<'a> {
 /// Resolves sources concurrently. The result is in the order of the sources, and the error is that of the first source
 /// that has one.
 pub async fn resolve(content: &Content, request: &Request<'_>, progress: &Progress) -> anyhow::Result<Resolved> {
-    let bar = progress.items("resolving images:", request.sources.len());
+    let phase = progress.phase("images resolved", request.sources.len());
     let resolver = Resolver { walker: Walker::new(content), platforms: Platforms::default(), request };
     let sources = request.sources.iter().map(|source| resolver.source(source));
     let mut sources = pin!(stream::iter(sources).buffered(content.concurrency()));
     let mut all = Resolved::default();
     while let Some(one) = sources.try_next().await? {
-        bar.advance(1);
+        phase.advance();
         all.entries.extend(one.entries);
         all.lists.extend(one.lists);
         all.skipped.extend(one.skipped);

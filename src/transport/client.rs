@@ -12,7 +12,7 @@ use super::{
 };
 use super::{Url, display_url, host_and_port};
 use crate::config::HostCertificates;
-use crate::output::{self, Console};
+use crate::output::Console;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -25,9 +25,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP may be tried next: a plain HTTP server may never answer a TLS handshake.
 const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
 
-/// Waits longer than this are announced.
-const LONG_WAIT: Duration = Duration::from_secs(2);
-
 /// Sends requests. Connections are kept, and shared by all requests with the same verification and certificates.
 pub struct Transport {
     clients: RefCell<HashMap<ClientKey, reqwest::Client>>,
@@ -39,8 +36,8 @@ pub struct Transport {
     memory: Memory,
     /// Whether a host answers a TLS handshake with plain HTTP, for hosts that have been sent one.
     plain_http: RefCell<HashMap<String, bool>>,
-    /// Until when the last announced wait for a host lasts.
-    announced: RefCell<HashMap<String, Instant>>,
+    /// When the wait for a host that is shown ends.
+    shown_waits: RefCell<HashMap<String, Instant>>,
     pub(super) console: Console,
 }
 
@@ -60,21 +57,21 @@ impl Transport {
             limits: HostLimits::new(jobs),
             memory: Memory::new(),
             plain_http: RefCell::default(),
-            announced: RefCell::default(),
+            shown_waits: RefCell::default(),
             console: console.clone(),
         }
     }
 
-    /// Waits before a retry. A long wait is announced, once for all requests to a host that wait at the same time.
+    /// Waits before a retry, and shows it once for all requests to a host that wait at the same time.
     pub(super) async fn pause(&self, host: &str, reason: &str, retry: u32, wait: Duration) {
         self.console.debug(format_args!("trying again in {} ms (retry {retry})", wait.as_millis()));
         let now = Instant::now();
-        let is_known = self.announced.borrow().get(host).is_some_and(|end| *end > now);
-        if wait > LONG_WAIT && !is_known {
-            self.announced.borrow_mut().insert(host.to_owned(), now + wait);
-            let (retries, wait) = (self.retry_policy.retries, output::seconds(wait));
-            self.console.plain(format_args!("waiting for {host}: {reason}, retry {retry} of {retries} in {wait}"));
-        }
+        let is_known = self.shown_waits.borrow().get(host).is_some_and(|end| *end > now);
+        let _shown = (!is_known).then(|| {
+            self.shown_waits.borrow_mut().insert(host.to_owned(), now + wait);
+            let retries = self.retry_policy.retries;
+            self.console.wait(format_args!("waiting for {host}: {reason}, retry {retry} of {retries}"), wait)
+        });
         tokio::time::sleep(wait).await;
     }
 
