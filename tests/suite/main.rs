@@ -6,6 +6,7 @@
 //! | [`registry`] | the rules for clients of registries, logins, TLS, proxies, retries |
 //! | [`parity`] | the same output, exit code, files and pushed bytes as docker 28.2.2 |
 //! | [`hardening`] | kills, failing system calls and failing requests at any point |
+//! | [`readme`] | the documentation: its commands work, and its translation says the same |
 //! | [`architecture`] | which module of `src` may use which |
 
 #![allow(
@@ -20,4 +21,5 @@ mod architecture;
 mod cli;
 mod hardening;
 mod parity;
+mod readme;
 mod registry;

@@ -27,6 +27,12 @@ impl Build {
         Self { images, attestations }
     }
 
+    /// A build of these images, with the provenance of each.
+    pub fn with_provenance(images: Vec<Sample>) -> Self {
+        let attestations = images.iter().map(Sample::provenance).collect();
+        Self { images, attestations }
+    }
+
     /// The images, in the order of the platforms.
     pub fn images(&self) -> &[Sample] {
         &self.images

@@ -13,9 +13,10 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::NamedTempFile;
 
-/// The names in a server certificate. Those below `test` are reached through a proxy, because mfst does not verify
-/// certificates of loopback addresses.
-const NAMES: [&str; 6] = ["localhost", "127.0.0.1", "::1", "registry.test", "other.test", "tokens.test"];
+/// The names in a server certificate. Those after the loopback addresses are reached through a proxy, because mfst does not
+/// verify certificates of loopback addresses.
+const NAMES: [&str; 8] =
+    ["localhost", "127.0.0.1", "::1", "registry.test", "other.test", "tokens.test", "example.com", "other.example.com"];
 
 /// A certificate and its key, as PEM.
 #[derive(Debug, Clone)]

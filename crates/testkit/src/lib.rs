@@ -4,6 +4,7 @@
 //! | module | what it provides |
 //! |---|---|
 //! | [`scene`] | the usual start of a test: a registry with two images, and a sandbox |
+//! | [`examples`] | the registries and images that the documentation's examples name |
 //! | [`sandbox`], [`temp`], [`secrets`] | a home directory for mfst; every output is searched for secrets |
 //! | [`embedded`] | the registry; its layers are [`log`], [`faults`], [`auth_layer`] and [`repositories`] |
 //! | [`token_server`], [`issuer`], [`jwt`], [`acl`] | bearer tokens |
@@ -29,6 +30,7 @@ pub mod certs;
 pub mod credential_helper;
 pub mod docker_registry;
 pub mod embedded;
+pub mod examples;
 pub mod faults;
 pub mod glob;
 pub mod installed;

@@ -76,6 +76,15 @@ impl Sample {
         attestation
     }
 
+    /// The same with the predicate type of its statement: SLSA provenance.
+    pub fn provenance(subject: &Self) -> Self {
+        let mut attestation = Self::attestation(subject);
+        let mut manifest: Value = serde_json::from_slice(&attestation.manifest).expect("JSON");
+        manifest["layers"][0]["annotations"] = json!({"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"});
+        attestation.manifest = serde_json::to_vec_pretty(&manifest).expect("JSON");
+        attestation
+    }
+
     /// A docker image with one foreign layer and one normal layer.
     pub fn with_foreign_layer(platform: &str) -> Self {
         let mut foreign = descriptor(FOREIGN_LAYER, &Self::foreign_layer());
@@ -87,6 +96,17 @@ impl Sample {
     pub fn large(platform: &str, layers: usize, bytes: usize) -> Self {
         let layer = |number: usize| (OCI.layer, format!("large {number} ").bytes().cycle().take(bytes).collect());
         Self::of(&OCI, platform, &(0..layers).map(layer).collect::<Vec<_>>(), &[])
+    }
+
+    /// An OCI image with layers of these sizes, in bytes, which it shares with no image for another platform.
+    pub fn sized(platform: &str, layers: &[usize]) -> Self {
+        let layer = |(number, bytes): (usize, &usize)| {
+            let text = format!("{platform} {number} ");
+            let mut layer = text.repeat(bytes / text.len() + 1).into_bytes();
+            layer.truncate(*bytes);
+            (OCI.layer, layer)
+        };
+        Self::of(&OCI, platform, &layers.iter().enumerate().map(layer).collect::<Vec<_>>(), &[])
     }
 
     /// The bytes of the foreign layer.
