@@ -4,11 +4,12 @@ use crate::auth::Keychain;
 use crate::config::{self, Config};
 use crate::interrupt::Interrupts;
 use crate::output::{Console, Progress, ProgressMode};
-use crate::registry::{Client, Settings};
+use crate::registry::{Client, RememberedChallenges, Settings};
 use crate::store::Store;
 use crate::transport::RetryPolicy;
 use anyhow::Context as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Network settings from the command line.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,8 @@ pub struct App {
     pub config: Config,
     network: Network,
     interrupts: Interrupts,
+    /// None if nothing is to be remembered.
+    remembered: Option<Rc<RememberedChallenges>>,
 }
 
 impl App {
@@ -38,7 +41,11 @@ impl App {
         let directory = config::directory(config_directory)?;
         console.debug(format_args!("configuration directory {}", directory.display()));
         let config = Config::load(&directory, &console);
-        Ok(Self { store: Store::new(&directory), console, config, network, interrupts: Interrupts::default() })
+        let store = Store::new(&directory);
+        let stored = store.clone();
+        let remembered = config::remembers_challenges()
+            .then(|| Rc::new(RememberedChallenges::new(move || stored.read_challenges())));
+        Ok(Self { store, console, config, network, interrupts: Interrupts::default(), remembered })
     }
 
     /// A client for registries; `insecure` allows unverified TLS and plain HTTP.
@@ -66,6 +73,7 @@ impl App {
             insecure,
             retry_policy: self.network.retry_policy,
             jobs: self.network.jobs,
+            remembered: self.remembered.clone(),
         }
     }
 
@@ -73,7 +81,17 @@ impl App {
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.context("cannot start the network runtime")?;
-        runtime.block_on(self.interrupts.or_interrupted(work, || self.console.is_sending()))
+        let done = runtime.block_on(self.interrupts.or_interrupted(work, || self.console.is_sending()));
+        self.store_challenges();
+        done
+    }
+
+    /// Stores what has been learned about registries. That this fails is no reason for a command to fail.
+    fn store_challenges(&self) {
+        let Some(remembered) = self.remembered.as_ref().filter(|remembered| remembered.has_changes()) else { return };
+        if let Err(error) = self.store.update_challenges(|stored| remembered.merge_into(stored)) {
+            self.console.debug(format_args!("challenges are not remembered: {error}"));
+        }
     }
 
     /// Shows progress on stderr until the result and its clones are dropped. `target` is where the command sends to, if

@@ -31,6 +31,12 @@ pub fn directory(flag: Option<PathBuf>) -> Result<PathBuf, NoHome> {
     flag.or_else(variable).or_else(|| Some(dirs::home_dir()?.join(".docker"))).ok_or(NoHome)
 }
 
+/// Whether the challenges of registries are remembered: unless `MFST_REMEMBER` is `0`.
+#[must_use]
+pub fn remembers_challenges() -> bool {
+    env::var_os("MFST_REMEMBER").is_none_or(|value| value != "0")
+}
+
 /// The content of `config.json`.
 #[derive(Debug, Default)]
 pub struct Config {

@@ -138,12 +138,12 @@ impl Session {
         realm: &str,
         service: &'a str,
     ) -> Result<TokenServer<'a>, RegistryError> {
-        let origin = &self.origin()?.url;
-        let refuse = |reason| RegistryError::Unsafe { url: display_url(origin), target: one_line(realm), reason };
+        let origin = self.origin()?;
+        let refuse = |reason| RegistryError::Unsafe { url: display_url(&origin.url), target: one_line(realm), reason };
         let url = Url::parse(realm).map_err(|_| refuse("it is not a URL"))?;
         // What is sent within this machine needs no encryption; whether the registry may lead there is checked later.
         if url.scheme() != "http" || Locality::stated(&url) != Some(Locality::ThisMachine) {
-            redirect::check_scheme(origin, &url)?;
+            redirect::check_scheme(&origin.url, &url)?;
         }
         let request = self.linked(Request::new(Method::GET, url, ANSWER_LIMIT))?;
         let Lookup { login, lookup_error } = self.login();
@@ -153,11 +153,13 @@ impl Session {
             login = None;
         }
         let lookup_error = self.withheld.get().or(lookup_error.as_ref()).map(String::as_str);
-        Ok(TokenServer { request, service, host: self.host(), login, lookup_error, console: self.console.clone() })
+        let remembered = self.remembered.as_deref().filter(|_| self.is_verified(&origin.url, origin.locality));
+        let (host, console) = (self.host(), self.console.clone());
+        Ok(TokenServer { request, service, host, login, lookup_error, remembered, console })
     }
 
     /// The scopes of the token that a request is sent with at first: those of the whole run, if they are enough.
-    fn token_scopes(&self, call: &ApiRequest) -> ScopeSet {
+    pub(super) fn token_scopes(&self, call: &ApiRequest) -> ScopeSet {
         let expected = self.expected_scopes.borrow();
         if expected.covers(&call.scopes) { expected.clone() } else { call.scopes.clone() }
     }
@@ -237,7 +239,7 @@ fn rejection(response: &Response) -> Option<Rejection> {
 }
 
 /// The challenge of a 401.
-fn challenge_of(response: &Response) -> Option<Challenge> {
+pub(super) fn challenge_of(response: &Response) -> Option<Challenge> {
     if response.status == 401 { challenge::choose(response.headers("www-authenticate")) } else { None }
 }
 

@@ -6,6 +6,7 @@
 mod authorization;
 mod blob;
 pub mod challenge;
+mod early;
 pub mod endpoint;
 mod error;
 mod hint;
@@ -13,6 +14,7 @@ mod login;
 mod paging;
 mod redirect;
 mod referrers;
+mod remembered;
 mod scope;
 mod session;
 mod tags;
@@ -23,6 +25,7 @@ pub use blob::{BlobStatus, CONFIG_LIMIT, Mount, NotMounted};
 pub use error::{Diagnostic, ErrorResponse, RegistryError};
 pub use login::LoginCheck;
 pub use referrers::{Referrers, cosign_tag_names, digest_tag};
+pub use remembered::RememberedChallenges;
 pub use scope::{Scope, ScopeSet};
 pub use transfer::{Download, Transfer};
 
@@ -84,6 +87,8 @@ pub struct Settings {
     pub retry_policy: RetryPolicy,
     /// The maximum number of requests to a registry at a time.
     pub jobs: usize,
+    /// Challenges of earlier runs; none if nothing is to be remembered.
+    pub remembered: Option<Rc<RememberedChallenges>>,
 }
 
 /// A registry's domain, and where the login comes from.
@@ -93,6 +98,7 @@ type SessionKey = (String, CredentialSources);
 pub struct Client {
     transport: Transport,
     keychain: Rc<Keychain>,
+    remembered: Option<Rc<RememberedChallenges>>,
     console: Console,
     insecure: bool,
     /// For downloads and uploads of large blobs: they share the line, and each needs a slot at any host.
@@ -106,13 +112,14 @@ impl Client {
     /// A client that has not contacted any registry.
     #[must_use]
     pub fn new(settings: Settings, console: &Console) -> Self {
-        let Settings { keychain, certificates, insecure, retry_policy, jobs } = settings;
+        let Settings { keychain, certificates, insecure, retry_policy, jobs, remembered } = settings;
         let max_streams = HTTP1_CONNECTIONS.min(jobs.max(1));
         let log = console.clone();
         let certificates = Certificates::new(move |host| certificates.load(host, &log), config::named_by_user());
         Self {
             transport: Transport::new(certificates, retry_policy, jobs, console),
             keychain: Rc::new(keychain),
+            remembered,
             insecure,
             console: console.clone(),
             streams: Semaphore::new(max_streams),
@@ -246,7 +253,8 @@ impl Client {
         let mut sessions = self.sessions.borrow_mut();
         let session = sessions.entry(key.clone()).or_insert_with_key(|(domain, sources)| {
             let endpoint = Endpoint::new(domain, self.insecure);
-            Rc::new(Session::new(endpoint, Rc::clone(&self.keychain), sources.clone(), &self.console))
+            let (keychain, remembered) = (Rc::clone(&self.keychain), self.remembered.clone());
+            Rc::new(Session::new(endpoint, keychain, sources.clone(), remembered, &self.console))
         });
         (key, Rc::clone(session))
     }

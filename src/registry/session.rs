@@ -3,6 +3,7 @@
 use super::challenge::Challenge;
 use super::endpoint::Endpoint;
 use super::error::{ErrorResponse, RegistryError, is_permanent, one_line};
+use super::remembered::RememberedChallenges;
 use super::scope::{Scope, ScopeSet};
 use super::token::Tokens;
 use crate::auth::{CredentialSources, Keychain, Lookup};
@@ -72,6 +73,8 @@ pub(super) struct Session {
     /// What the run will need, so that one token can cover it.
     pub(super) expected_scopes: RefCell<ScopeSet>,
     pub(super) tokens: Tokens,
+    /// None if nothing is to be remembered.
+    pub(super) remembered: Option<Rc<RememberedChallenges>>,
     /// The registry's warnings that have been shown.
     warnings: RefCell<HashSet<String>>,
     pub(super) console: Console,
@@ -91,6 +94,7 @@ impl Session {
         endpoint: Endpoint,
         keychain: Rc<Keychain>,
         sources: CredentialSources,
+        remembered: Option<Rc<RememberedChallenges>>,
         console: &Console,
     ) -> Self {
         Self {
@@ -104,6 +108,7 @@ impl Session {
             challenge: RefCell::default(),
             expected_scopes: RefCell::default(),
             tokens: Tokens::default(),
+            remembered,
             warnings: RefCell::default(),
             console: console.clone(),
         }
@@ -205,13 +210,13 @@ impl Session {
         if self.origin.get().is_some() {
             return Ok(None);
         }
-        let (origin, response) = self.find_origin(operation, call).await?;
+        let (origin, response) = Box::pin(self.meet(operation, call)).await?;
         self.origin.get_or_init(|| origin);
         Ok(Some(response))
     }
 
     /// Sends a request over HTTPS or, where that is allowed and there is no TLS, over plain HTTP.
-    async fn find_origin(
+    pub(super) async fn find_origin(
         &self,
         operation: &Operation<'_>,
         call: &ApiRequest,

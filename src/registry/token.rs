@@ -2,6 +2,7 @@
 //! Specification" and "Oauth2 Token Authentication").
 
 use super::error::{ErrorResponse, RegistryError};
+use super::remembered::{RememberedChallenges, TokenSource};
 use super::scope::ScopeSet;
 use crate::auth::{Credentials, Login};
 use crate::json::Object;
@@ -33,11 +34,14 @@ pub(super) struct TokenServer<'a> {
     pub(super) login: Option<&'a Login>,
     /// Why there is no login, if one was looked for.
     pub(super) lookup_error: Option<&'a str>,
+    /// Where it is noted that the server has accepted the login; none if that must not be remembered.
+    pub(super) remembered: Option<&'a RememberedChallenges>,
     pub(super) console: Console,
 }
 
+/// A token and when it expires.
 #[derive(Debug, Clone)]
-struct Token {
+pub(super) struct Token {
     secret: Secret,
     expires: Instant,
     /// Whether it was issued without the login, because the login was refused.
@@ -73,6 +77,11 @@ impl Tokens {
         }
     }
 
+    /// Keeps a token that was fetched for these scopes.
+    pub(super) async fn insert(&self, scopes: &ScopeSet, token: Token) {
+        *self.cell(scopes).lock().await = Some(token);
+    }
+
     /// Drops a token that the registry no longer accepts, unless it has already been replaced.
     pub(super) async fn forget(&self, scopes: &ScopeSet, rejected: &Secret) {
         let cell = self.cell(scopes);
@@ -102,7 +111,9 @@ impl TokenServer<'_> {
     async fn fetch(&self, operation: &Operation<'_>, scopes: &ScopeSet) -> Result<Token, RegistryError> {
         let (method, response) = self.exchange(operation, scopes).await?;
         if response.is_success() {
-            return self.read(&response);
+            let token = self.read(&response)?;
+            self.remember();
+            return Ok(token);
         }
         let refusal = self.refusal(&method, &response, scopes);
         // A login that is no longer valid should not keep anyone from public images. A token without scopes is for
@@ -116,6 +127,24 @@ impl TokenServer<'_> {
             }
         }
         Err(refusal.into())
+    }
+
+    /// Fetches a token with the login, if there is one; none if that is refused.
+    pub(super) async fn fetch_once(
+        &self,
+        operation: &Operation<'_>,
+        scopes: &ScopeSet,
+    ) -> Result<Option<Token>, RegistryError> {
+        let (_, response) = self.exchange(operation, scopes).await?;
+        if response.is_success() { self.read(&response).map(Some) } else { Ok(None) }
+    }
+
+    /// Notes that the login has been accepted.
+    fn remember(&self) {
+        let source = TokenSource::new(self.request.url.as_str(), self.service);
+        if let Some((remembered, source)) = self.remembered.zip(source) {
+            remembered.learn(self.host, source, self.login);
+        }
     }
 
     /// Requests a token with what the login consists of. Not every server knows both methods.

@@ -20,6 +20,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The modes that docker gives to its directories and files, before the umask.
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+/// The mode of a file that is nobody else's business.
+const PRIVATE_FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 /// The largest file that is read, in bytes. A manifest of 4 MiB, the largest there is, may take 30 MiB in an entry.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
@@ -90,8 +92,17 @@ impl Directory {
 
     /// Makes an empty file where there is none.
     pub(super) fn create(&self, name: &OsStr) -> io::Result<File> {
+        self.create_with_mode(name, FILE_MODE)
+    }
+
+    /// Makes an empty file where there is none, which only its owner can read.
+    pub(super) fn create_private(&self, name: &OsStr) -> io::Result<File> {
+        self.create_with_mode(name, PRIVATE_FILE_MODE)
+    }
+
+    fn create_with_mode(&self, name: &OsStr, mode: Mode) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(&self.handle, name, flags, FILE_MODE)?.into())
+        Ok(openat(&self.handle, name, flags, mode)?.into())
     }
 
     /// Makes a file with this content where there is none.

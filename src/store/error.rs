@@ -124,8 +124,8 @@ impl StoreError {
             Self::NotFound(list) | Self::EntryNotFound { list, has_list: false, .. } => {
                 Some(format!("the local store has no list {list}; `mfst ls` shows the lists that it has"))
             }
-            Self::EntryNotFound { image, list, .. } => {
-                Some(format!("the local list {list} has no entry {image}; `mfst ls {list}` shows its entries"))
+            Self::EntryNotFound { list, .. } => {
+                Some(format!("the local list {list} has no such entry; `mfst ls {list}` shows its entries"))
             }
             Self::ListExists => Some(
                 "the local store has this list already: --replace starts it over, --amend adds to it; \

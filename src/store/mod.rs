@@ -2,9 +2,10 @@
 //!
 //! A list is a directory, an image in it a file; both are named after the reference (docker/cli
 //! `cli/manifest/store`). docker takes every file in a list's directory for an entry, so mfst has a directory of its own,
-//! `manifests/.mfst`: the lock, files on their way into a list, and the metadata of each list. Links in a list's place and
+//! `manifests/.mfst`: the lock, files on their way into a list, the metadata of each list, and the challenges of registries. Links in a list's place and
 //! in an entry's place are followed as docker follows them; links in `.mfst` never are.
 
+mod challenges;
 mod directory;
 mod entries;
 mod error;

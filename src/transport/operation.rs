@@ -2,7 +2,7 @@
 
 use super::budget::Budget;
 use super::retry::Retryable;
-use super::{Locality, Method, Request, Response, Transport, TransportError, TransportFault, UploadBody};
+use super::{Locality, Method, Request, Response, RetryPolicy, Transport, TransportError, TransportFault, UploadBody};
 use super::{display_url, host_and_port, status_name};
 use bytes::Bytes;
 use futures_util::stream::Stream;
@@ -45,7 +45,14 @@ impl Transport {
     }
 }
 
-impl Operation<'_> {
+impl<'t> Operation<'t> {
+    /// An operation with a budget of its own and without retries, for what may as well fail.
+    #[must_use]
+    pub fn single_attempt(&self) -> Operation<'t> {
+        let policy = RetryPolicy { retries: 0, ..self.transport.retry_policy };
+        Self { transport: self.transport, budget: Budget::new(policy) }
+    }
+
     /// Sends a request, again and again if it fails for a temporary reason, and returns the response, whatever its
     /// status. Redirects are not followed.
     pub async fn send(&self, request: &Request) -> Result<Response, TransportError> {

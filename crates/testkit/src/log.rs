@@ -56,13 +56,20 @@ impl Entry {
     }
 }
 
+/// When something began and, if it has, when it ended.
+type Interval = (Instant, Option<Instant>);
+
 /// The log. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Log(Arc<Mutex<BTreeMap<u64, Entry>>>, Arc<AtomicU64>);
+pub struct Log {
+    entries: Arc<Mutex<BTreeMap<u64, Entry>>>,
+    count: Arc<AtomicU64>,
+    handshakes: Arc<Mutex<Vec<Interval>>>,
+}
 
 impl Log {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
-        self.0.lock().expect("the log")
+        self.entries.lock().expect("the log")
     }
 
     /// All entries so far.
@@ -78,6 +85,16 @@ impl Log {
     /// Removes all entries, so that a test can look at a single command.
     pub fn clear(&self) {
         self.lock().clear();
+        self.handshakes().clear();
+    }
+
+    fn handshakes(&self) -> MutexGuard<'_, Vec<Interval>> {
+        self.handshakes.lock().expect("the log")
+    }
+
+    /// Notes a TCP or TLS handshake.
+    pub(crate) fn note_handshake(&self, started: Instant, ended: Instant) {
+        self.handshakes().push((started, Some(ended)));
     }
 
     /// The number of lines that match the pattern.
@@ -109,15 +126,16 @@ impl Log {
 
     /// The length of the longest chain of requests that each started after the response to the one before.
     pub fn round_trips(&self) -> usize {
-        let mut entries = self.entries();
-        entries.sort_by_key(|entry| entry.started);
-        let mut depths: Vec<usize> = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.iter().enumerate() {
-            let before = (0..at).filter(|i| entries[*i].ended.is_some_and(|end| end <= entry.started));
-            let depth = 1 + before.map(|i| depths[i]).max().unwrap_or(0);
-            depths.push(depth);
-        }
-        depths.into_iter().max().unwrap_or(0)
+        longest_chain(self.requests())
+    }
+
+    /// The length of the longest chain of requests and of TCP and TLS handshakes to any of these servers.
+    pub fn depth(servers: &[&Self]) -> usize {
+        longest_chain(servers.iter().flat_map(|log| [log.requests(), log.handshakes().clone()].concat()).collect())
+    }
+
+    fn requests(&self) -> Vec<Interval> {
+        self.lock().values().map(|entry| (entry.started, entry.ended)).collect()
     }
 
     /// Fails unless the requests match these patterns one to one, in any order. HEAD requests for manifests are ignored
@@ -144,6 +162,18 @@ impl Log {
     }
 }
 
+/// The length of the longest chain of intervals that each began after the end of the one before.
+fn longest_chain(mut intervals: Vec<Interval>) -> usize {
+    intervals.sort_by_key(|(started, _)| *started);
+    let mut depths: Vec<usize> = Vec::with_capacity(intervals.len());
+    for (at, (started, _)) in intervals.iter().enumerate() {
+        let before = (0..at).filter(|i| intervals[*i].1.is_some_and(|end| end <= *started));
+        let depth = 1 + before.map(|i| depths[i]).max().unwrap_or(0);
+        depths.push(depth);
+    }
+    depths.into_iter().max().unwrap_or(0)
+}
+
 /// The layer. It records a request when it arrives, so that those without a response are in the log as well.
 pub async fn record(
     State(log): State<Log>,
@@ -151,7 +181,7 @@ pub async fn record(
     request: Request,
     next: Next,
 ) -> Response {
-    let number = log.1.fetch_add(1, Ordering::SeqCst);
+    let number = log.count.fetch_add(1, Ordering::SeqCst);
     let uri = request.uri().path_and_query();
     let entry = Entry {
         connection: connection.id,

@@ -1,6 +1,7 @@
 //! An HTTP server whose requests are logged and can be made to fail.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -24,7 +25,13 @@ impl ScriptedServer {
         let app = app
             .layer(from_fn_with_state(script.clone(), faults::apply))
             .layer(from_fn_with_state(log.clone(), log::record));
-        Self { server: Server::start(Server::bind(ip), tls, app), log, script }
+        Self { server: Server::start(Server::bind(ip), tls, app, &log), log, script }
+    }
+
+    /// Makes every request and every TCP or TLS handshake take this long from now on, as if the server were far away.
+    pub fn move_away(&self, round_trip: Duration) {
+        self.server.delay_handshakes(round_trip);
+        self.fault(Fault::on("*", "/").always().delay(round_trip));
     }
 
     /// The request log.

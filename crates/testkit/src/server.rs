@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -20,6 +21,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
+
+use crate::log::Log;
 
 /// The TLS side of a server.
 #[derive(Debug, Clone, Default)]
@@ -49,12 +52,30 @@ impl Connection {
     }
 }
 
+/// The connections of a server.
+#[derive(Debug, Clone, Default)]
+struct Connections {
+    accepted: Arc<AtomicU64>,
+    /// In microseconds.
+    latency: Arc<AtomicU64>,
+    log: Log,
+}
+
+impl Connections {
+    /// Takes as long as a round trip of a handshake, and logs it.
+    async fn round_trip(&self) {
+        let (started, latency) = (Instant::now(), self.latency.load(Ordering::SeqCst));
+        tokio::time::sleep(Duration::from_micros(latency)).await;
+        self.log.note_handshake(started, Instant::now());
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     secure: bool,
-    accepted: Arc<AtomicU64>,
+    connections: Connections,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -68,24 +89,24 @@ impl Server {
         listener
     }
 
-    /// Serves `app` on the port until the server is dropped.
-    pub fn start(listener: StdListener, tls: Tls, app: Router) -> Self {
+    /// Serves `app` on the port until the server is dropped. Handshakes are noted in the log.
+    pub(crate) fn start(listener: StdListener, tls: Tls, app: Router, log: &Log) -> Self {
         let address = listener.local_addr().expect("the bound address");
-        let accepted = Arc::new(AtomicU64::new(0));
+        let connections = Connections { log: log.clone(), ..Connections::default() };
         let secure = matches!(tls, Tls::Secure(_));
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        let counter = Arc::clone(&accepted);
+        let accepted = connections.clone();
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, tls, app, &counter) => {}
+                    () = accept(listener, tls, app, &accepted) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { address, secure, accepted, handle, stop: Some(stop), thread: Some(thread) }
+        Self { address, secure, connections, handle, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The address it listens on.
@@ -101,7 +122,13 @@ impl Server {
 
     /// The number of accepted connections, including those without a request.
     pub fn connections(&self) -> u64 {
-        self.accepted.load(Ordering::SeqCst)
+        self.connections.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Makes the TCP and TLS handshakes of later connections take this long each.
+    pub(crate) fn delay_handshakes(&self, latency: Duration) {
+        let latency = u64::try_from(latency.as_micros()).expect("a short time");
+        self.connections.latency.store(latency, Ordering::SeqCst);
     }
 
     /// Runs a future on the calling thread.
@@ -120,22 +147,24 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: StdListener, tls: Tls, app: Router, accepted: &AtomicU64) {
+async fn accept(listener: StdListener, tls: Tls, app: Router, connections: &Connections) {
     let listener = TcpListener::from_std(listener).expect("a listener for the runtime");
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        let connection = Connection { id: accepted.fetch_add(1, Ordering::SeqCst) + 1, cut: Arc::default() };
-        tokio::spawn(serve_connection(stream, tls.clone(), app.clone(), connection));
+        let id = connections.accepted.fetch_add(1, Ordering::SeqCst) + 1;
+        let connection = Connection { id, cut: Arc::default() };
+        tokio::spawn(serve_connection(stream, tls.clone(), app.clone(), connections.clone(), connection));
     }
 }
 
-async fn serve_connection(stream: TcpStream, tls: Tls, app: Router, connection: Connection) {
+async fn serve_connection(stream: TcpStream, tls: Tls, app: Router, connections: Connections, connection: Connection) {
     let cut = Arc::clone(&connection.cut);
     let mut first = [0];
     let serve = async {
         stream.set_nodelay(true).ok();
+        connections.round_trip().await;
         match tls {
             Tls::None => serve_http(stream, app, connection).await,
             Tls::Stalled => {
@@ -146,7 +175,10 @@ async fn serve_connection(stream: TcpStream, tls: Tls, app: Router, connection: 
                 serve_http(stream, app, connection).await;
             }
             Tls::Secure(config) => match TlsAcceptor::from(config).accept(stream).into_fallible().await {
-                Ok(stream) => serve_http(stream, app, connection).await,
+                Ok(stream) => {
+                    connections.round_trip().await;
+                    serve_http(stream, app, connection).await;
+                }
                 Err((_, mut stream)) => {
                     // Closing with unread data resets the connection, and the client may never see the TLS alert.
                     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();

@@ -132,8 +132,9 @@ impl Progress {
         self.0.as_ref().is_some_and(|shared| shared.lock().activity.has_target())
     }
 
-    /// Starts a wait before a retry, which is shown until the result is dropped.
-    pub(super) fn wait(&self, what: String, wait: Duration) -> Wait {
+    /// Starts a wait of at most this time, shown as `what` and the time left until the result is dropped.
+    #[must_use]
+    pub fn wait(&self, what: String, wait: Duration) -> Wait {
         if let Some(shared) = &self.0 {
             let (state, now) = (shared.lock(), Instant::now());
             if let View::Log { opens, .. } = state.view
@@ -261,7 +262,7 @@ impl Blob {
     }
 }
 
-/// A wait before a retry.
+/// A wait.
 #[derive(Debug)]
 pub struct Wait {
     _task: Task,

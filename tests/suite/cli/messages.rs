@@ -176,7 +176,7 @@ fn a_missing_list_is_said_to_be_missing_from_the_local_store() {
     let message = scene.expand("manifest for image @t/app:amd64 does not exist in @t/app:v2");
     hints_at(&scene.run_err_unchanged("annotate --os linux @t/app:v2 @t/app:amd64"), &message, &[&hint]);
     let message = scene.expand("manifest for image @t/app:no does not exist in @t/app:v1");
-    let hint = scene.expand("the local list @t/app:v1 has no entry @t/app:no");
+    let hint = scene.expand("the local list @t/app:v1 has no such entry");
     hints_at(&scene.run_err_unchanged("annotate --os linux @t/app:v1 @t/app:no"), &message, &[&hint]);
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::relay::Relay;
-use crate::tools::{Names, Tool};
+use crate::tools::{Contact, Names, Tool};
 use mfst_testkit::acl::Acl;
 use mfst_testkit::certs::{self, Identity};
 use mfst_testkit::embedded::Embedded;
@@ -141,13 +141,13 @@ impl Bed {
             list: format!("{REGISTRY}/{repository}:1"),
             images: (0..self.images).map(|image| format!("{REGISTRY}/src/{image}:1")).collect(),
         };
-        let home = self.home();
+        let home = self.home_for(tool)?;
         let cost = self.spent(&mut (tool.commands)(&home, &names))?;
         self.check(&repository)?;
         Ok(cost)
     }
 
-    /// Lets a tool find out about a list.
+    /// Runs a tool that finds out about a list.
     pub fn reading_cost(&self, tool: &Tool) -> Result<Cost, String> {
         let entries: Vec<Value> = self.samples.iter().map(Sample::index_entry).collect();
         for sample in &self.samples {
@@ -155,7 +155,16 @@ impl Bed {
         }
         self.registry.put_manifest("src/list", "1", OCI_INDEX, &index(OCI_INDEX, &entries));
         let names = Names { list: format!("{REGISTRY}/src/list:1"), images: Vec::new() };
-        self.spent(&mut (tool.commands)(&self.home(), &names))
+        self.spent(&mut (tool.commands)(&self.home_for(tool)?, &names))
+    }
+
+    /// A home in which mfst has met the registry before, if that is what the tool is measured with.
+    fn home_for(&self, tool: &Tool) -> Result<Sandbox, String> {
+        let home = self.home();
+        if tool.contact == Contact::Again {
+            run(&mut home.command(&["exists", &format!("{REGISTRY}/src/0:1")]))?;
+        }
+        Ok(home)
     }
 
     fn spent(&self, commands: &mut [Command]) -> Result<Cost, String> {

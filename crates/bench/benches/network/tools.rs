@@ -1,19 +1,29 @@
-//! mfst and the other tools that can make a list of images in other
-//! repositories of a registry.
+//! mfst and the other tools that can make lists of images in other repositories of a registry, or read them.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
 use crate::bed::Bed;
-use mfst_testkit::sandbox::{CommandOutput, Sandbox};
+use mfst_testkit::sandbox::Sandbox;
 
-/// Round trips that two commands cannot do without: connection 1, TLS 1,
-/// challenge 1, token server's connection 1, its TLS 1, token 1, manifests 1,
-/// configs 1; and then again up to the token, mounts 1, manifests 1, list 1.
+/// Round trips that two commands cannot do without: connection 1, TLS 1, challenge 1, token server's connection 1, its
+/// TLS 1, token 1, manifests 1, configs 1; and then again up to the token, mounts 1, manifests 1, list 1.
 const TWO_COMMANDS: u8 = 8 + 9;
 /// The same in one command, which needs one token.
 const ONE_COMMAND: u8 = 8 + 3;
+/// What is saved by each command that knows where the token server is: it gets the token while it connects to the
+/// registry.
+const SAVED: u8 = 3;
+
+/// Whether a tool has met the registry before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contact {
+    /// Its home is empty but for a login.
+    First,
+    /// An earlier command has met it.
+    Again,
+}
 
 /// What a tool is to make of what.
 pub struct Names {
@@ -27,40 +37,47 @@ pub struct Names {
 pub struct Tool {
     /// Program and version.
     pub name: String,
+    /// Whether it has met the registry before.
+    pub contact: Contact,
     /// How many round trips it could not do without.
     pub floor: u8,
     /// What has to be run.
-    pub commands: fn(&Sandbox, &Names) -> Vec<Command>,
+    pub commands: Commands,
 }
 
-/// mfst in two commands and, where it knows how, in one.
-pub fn mfst(bed: &Bed) -> Vec<Tool> {
-    let help = CommandOutput::of(&mut bed.home().command(&["create", "--help"])).stdout;
-    let mut tools = Vec::new();
-    if help.contains("--push") {
-        tools.push(Tool {
-            name: "mfst create --push".to_owned(),
-            floor: ONE_COMMAND,
-            commands: |home, names| vec![home.command(&words(&["create", "--push", &names.list], &names.images))],
-        });
-    }
-    tools.push(Tool {
-        name: "mfst create, push".to_owned(),
-        floor: TWO_COMMANDS,
-        commands: |home, names| {
-            vec![home.command(&words(&["create", &names.list], &names.images)), home.command(&["push", &names.list])]
-        },
+/// The commands that do a task.
+type Commands = fn(&Sandbox, &Names) -> Vec<Command>;
+
+/// A tool that meets the registry for the first time.
+fn other(name: &str, version: &str, floor: u8, commands: Commands) -> Tool {
+    Tool { name: format!("{name} {version}"), contact: Contact::First, floor, commands }
+}
+
+/// mfst at first contact, and with a registry that it has met before.
+fn mfst_twice(name: &str, floor: u8, commands: Commands) -> [Tool; 2] {
+    let tool = |contact, floor| Tool { name: name.to_owned(), contact, floor, commands };
+    [tool(Contact::First, floor), tool(Contact::Again, floor - SAVED)]
+}
+
+/// mfst in one command and in two.
+pub fn mfst() -> Vec<Tool> {
+    let in_one = mfst_twice("mfst create --push", ONE_COMMAND, |home, names| {
+        vec![home.command(&words(&["create", "--push", &names.list], &names.images))]
     });
-    tools
+    // The second command has always met the registry before.
+    let in_two = mfst_twice("mfst create, push", TWO_COMMANDS - SAVED, |home, names| {
+        vec![home.command(&words(&["create", &names.list], &names.images)), home.command(&["push", &names.list])]
+    });
+    in_one.into_iter().chain(in_two).collect()
 }
 
-/// All tools that are here. skopeo is not among them: it copies lists and cannot make one.
-pub fn found(bed: &Bed) -> Vec<Tool> {
+/// All installed tools that can make a list. skopeo is not among them: it copies lists and cannot make one.
+pub fn makers(bed: &Bed) -> Vec<Tool> {
     let home = bed.home();
-    let mut tools = mfst(bed);
+    let mut tools = mfst();
     let mut add = |name: &str, version: &[&str], floor, commands| match version_of(&home, version) {
-        Some(version) => tools.push(Tool { name: format!("{name} {version}"), floor, commands }),
-        None => eprintln!("{name} is not here"),
+        Some(version) => tools.push(other(name, &version, floor, commands)),
+        None => eprintln!("{name} is not installed"),
     };
     add("docker manifest", &["docker", "--version"], TWO_COMMANDS, |home, names| {
         vec![
@@ -103,26 +120,13 @@ const THREE_LEVELS: u8 = TWO_LEVELS + 1;
 /// much as the others.
 pub fn readers(bed: &Bed) -> Vec<Tool> {
     let home = bed.home();
-    let mut tools = vec![
-        Tool {
-            name: "mfst digest".to_owned(),
-            floor: ONE_REQUEST,
-            commands: |home, names| vec![home.command(&["digest", &names.list])],
-        },
-        Tool {
-            name: "mfst show".to_owned(),
-            floor: TWO_LEVELS,
-            commands: |home, names| vec![home.command(&["show", &names.list])],
-        },
-        Tool {
-            name: "mfst verify".to_owned(),
-            floor: THREE_LEVELS,
-            commands: |home, names| vec![home.command(&["verify", &names.list])],
-        },
-    ];
+    let mut tools = Vec::new();
+    tools.extend(mfst_twice("mfst digest", ONE_REQUEST, |home, names| vec![home.command(&["digest", &names.list])]));
+    tools.extend(mfst_twice("mfst show", TWO_LEVELS, |home, names| vec![home.command(&["show", &names.list])]));
+    tools.extend(mfst_twice("mfst verify", THREE_LEVELS, |home, names| vec![home.command(&["verify", &names.list])]));
     let mut add = |name: &str, version: &[&str], floor, commands| match version_of(&home, version) {
-        Some(version) => tools.push(Tool { name: format!("{name} {version}"), floor, commands }),
-        None => eprintln!("{name} is not here"),
+        Some(version) => tools.push(other(name, &version, floor, commands)),
+        None => eprintln!("{name} is not installed"),
     };
     let regctl = ["regctl", "version", "--format", "{{.VCSTag}}"];
     add("crane digest", &["crane", "version"], ONE_REQUEST, |home, names| {
@@ -155,8 +159,7 @@ pub fn readers(bed: &Bed) -> Vec<Tool> {
     tools
 }
 
-/// The last word but for commas of what a tool says about its version that looks
-/// like a number; nothing if it is not here.
+/// The first word of a tool's version message that looks like a number; none if the tool is not installed.
 fn version_of(home: &Sandbox, command: &[&str]) -> Option<String> {
     let output = home.program(command[0], &command[1..]).output().ok().filter(|output| output.status.success())?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
