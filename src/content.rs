@@ -1,17 +1,20 @@
 //! Reads manifests, configs, tags and referrers wherever they are.
 
+mod targets;
+
 use crate::digest::Digest;
 use crate::layout::{Layout, LayoutError};
 use crate::location::{LayoutName, LayoutPath, Location};
 use crate::manifest::{Descriptor, IndexHeader, Manifest, parse};
 use crate::reference::Reference;
 use crate::registry::{
-    BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, Scope, cosign_tag_names,
+    BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, cosign_tag_names,
 };
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use targets::Targets;
 
 /// The most manifests of a layout that are read to find those that refer to another one.
 const MAX_CANDIDATES: usize = 1_000;
@@ -22,6 +25,7 @@ pub struct Content {
     pub client: Client,
     /// The layouts that have been opened: an archive is searched only once.
     layouts: RefCell<HashMap<LayoutPath, Rc<Layout>>>,
+    targets: Targets,
 }
 
 /// A manifest that refers to another one.
@@ -37,7 +41,7 @@ impl Content {
     /// Reads registries with this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, layouts: RefCell::default() }
+        Self { client, layouts: RefCell::default(), targets: Targets::default() }
     }
 
     /// How many operations to run concurrently.
@@ -56,19 +60,17 @@ impl Content {
         Ok(layout)
     }
 
-    /// Declares the locations to read, so that one token of each registry covers all of them.
-    pub fn request_scopes_upfront<'a>(&self, locations: impl IntoIterator<Item = &'a Location>) {
-        let scope = |location: &'a Location| match location {
-            Location::Registry(reference) => Some((reference, Scope::pull(reference.path()))),
-            Location::Layout(_) => None,
-        };
-        self.client.request_scopes_upfront(locations.into_iter().filter_map(scope));
-    }
-
-    /// The manifest at a location, which must not be larger than `limit` bytes.
+    /// The manifest at a location, which must not be larger than `limit` bytes. If its digest is known, the repositories
+    /// that are written to are asked for it meanwhile.
     pub async fn manifest(&self, location: &Location, limit: usize) -> anyhow::Result<FetchedManifest> {
         match location {
-            Location::Registry(reference) => Ok(self.client.manifest_within(reference, limit).await?),
+            Location::Registry(reference) => {
+                let fetching = self.client.manifest_within(reference, limit);
+                Ok(match reference.digest() {
+                    Some(digest) => self.asking_targets(location, digest, Box::pin(fetching)).await?,
+                    None => fetching.await?,
+                })
+            }
             Location::Layout(layout) => Ok(self.layout(&layout.path)?.manifest(&layout.name, limit)?),
         }
     }

@@ -5,6 +5,7 @@ use super::sources::{self, NamedSource, SourceError, SourceName, TypedSource};
 use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListSettings, SourceList};
+use crate::error::WithHint;
 use crate::location::Location;
 use crate::manifest::{Descriptor, ListEntry, Platform};
 use crate::output::ProgressMode;
@@ -83,10 +84,20 @@ struct Fetched {
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
         .with_context(|| format!("error parsing name for manifest list {}", options.list))?;
-    match &options.destination {
+    let created = match &options.destination {
         Destination::Store(if_exists) => create_and_store(app, options, &list, *if_exists),
         Destination::Registry(push) => create_and_push(app, options, &list, push),
-    }
+    };
+    created.map_err(|error| with_layout_hint(error, &options.images))
+}
+
+/// Says how to name a layout whose name docker takes for that of an image.
+fn with_layout_hint(error: anyhow::Error, images: &[String]) -> anyhow::Error {
+    let Some((text, layout)) = images.iter().find_map(|text| Some((text, Location::unambiguous_layout(text)?))) else {
+        return error;
+    };
+    let hint = format!("{text} was taken for an image, as docker takes it; the layout is {layout}");
+    WithHint { error, hint }.into()
 }
 
 fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: IfExists) -> anyhow::Result<()> {
@@ -154,7 +165,7 @@ async fn fetch(
     current: &[ListEntry],
 ) -> anyhow::Result<Fetched> {
     let content = Content::new(app.client(options.insecure));
-    content.client.request_scopes_upfront(publish::scopes(&[], &sources::locations(&typed)));
+    content.plan(&sources::locations(&typed), &[]);
     let named = sources::expand(&content.client, typed, list, options.absent.wait).await;
     let named = named.map_err(SourceError::into_cause)?;
     let stated = stated(&named);
@@ -279,11 +290,11 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let (typed, bad_name) = sources::parse(&options.images);
     bad_name.map_or(Ok(()), |error| Err(error.into_cause()))?;
     let content = Content::new(app.client(options.insecure));
-    let _progress = app.progress(options.progress, Some(list.to_string()));
-    app.block_on(async {
-        let targets = push.targets(list)?;
-        let locations: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
-        content.client.request_scopes_upfront(publish::scopes(&locations, &sources::locations(&typed)));
+    let targets = push.targets(list)?;
+    let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
+    content.plan(&sources::locations(&typed), &written);
+    let _progress = app.progress(options.progress, publish::destination(&targets));
+    app.block_on(content.connecting(async {
         let named = sources::expand(&content.client, typed, list, options.absent.wait).await;
         let named = named.map_err(SourceError::into_cause)?;
         let (resolved, subject) =
@@ -295,6 +306,6 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
         let mut draft = Draft::new(list.clone(), entries, lists, settings);
         options.list_options.annotate(&mut draft.entries)?;
         publish::publish(app, &content, &targets, draft, push, StaleTags::Ignore).await
-    })?;
+    }))?;
     Ok(())
 }

@@ -45,6 +45,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let replaces_source = draft.entries.iter().any(is_source);
     let pushed = draft.clone();
     let content = Content::new(app.client(options.insecure));
+    let _progress = app.progress(options.push.progress, publish::destination(&targets));
     let digest = app.block_on(publish::publish(app, &content, &targets, draft, &options.push, stale_tags))?;
     if options.push.dry_run {
         return Ok(());

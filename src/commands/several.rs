@@ -43,7 +43,7 @@ pub(super) fn ask<T>(
     mut take: impl FnMut(T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (content, memory) = (Content::new(app.client(insecure)), SharedMemory::new(MAX_MEMORY));
-    content.request_scopes_upfront(locations);
+    content.plan(locations, &[]);
     let answers = locations.iter().map(|location| async {
         let walker = Walker::sharing(&content, memory.clone());
         let answer = question(&walker, location).await.with_context(|| location.to_string());
@@ -72,6 +72,6 @@ pub(super) fn ask_about_both<T>(
     question: &impl AsyncFn(&Walker<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let content = Content::new(app.client(insecure));
-    content.request_scopes_upfront(locations);
+    content.plan(locations, &[]);
     app.block_on(question(&Walker::sharing(&content, SharedMemory::new(MAX_MEMORY))))
 }

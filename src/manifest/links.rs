@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Manifest").
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
-    /// Config, layers, and whatever else is a blob.
+    /// Config, layers and other blobs.
     pub blobs: Vec<Descriptor>,
     /// Other manifests.
     pub manifests: Vec<Descriptor>,

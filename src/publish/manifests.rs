@@ -12,7 +12,7 @@ use crate::layout::{LayoutEntry, LayoutWriter};
 use crate::location::Location;
 use crate::output::Phase;
 use crate::reference::Reference;
-use crate::registry::{MANIFEST_LIMIT, RegistryError};
+use crate::registry::{MANIFEST_LIMIT, Precondition, RegistryError};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -32,6 +32,12 @@ struct ChildUnknown {
     digest: Digest,
     source_name: String,
     reason: String,
+}
+
+/// Whether a registry misses something that a root refers to.
+pub(super) fn says_child_unknown(error: &anyhow::Error) -> bool {
+    let is_refusal = |error: &RegistryError| error.says_child_unknown();
+    error.is::<ChildUnknown>() || error.chain().any(|cause| cause.downcast_ref().is_some_and(is_refusal))
 }
 
 /// Puts what is below the roots, each level after the one that it refers to. The manifests that refer to no other are
@@ -68,9 +74,9 @@ async fn put_child(
     target: &Target,
     manifest: &PlannedManifest,
 ) -> anyhow::Result<(Location, Digest)> {
-    let PlannedManifest { digest, media_type, bytes, is_repeated } = manifest;
+    let PlannedManifest { digest, media_type, bytes, is_sent } = manifest;
     let location = target.location.sibling(digest.clone());
-    if !is_repeated {
+    if *is_sent {
         put(content, target, &location, digest, media_type, bytes)
             .await
             .with_context(|| format!("failed to put manifest {location}"))?;
@@ -96,18 +102,32 @@ async fn put(
     }
 }
 
-/// Puts the roots under all their names, signatures and the like first. If some fail, a hint lists those that succeeded.
-pub(super) async fn put_roots(
+/// Puts the roots that are attached to others, such as signatures.
+pub(super) async fn put_attached(
     content: &Content,
     plan: &Plan<'_>,
     targets: &[Target],
     phase: &Phase,
 ) -> anyhow::Result<()> {
     for target in targets {
-        put_in_registry(content, plan, target, true, phase).await.into_iter().try_for_each(|(_, result)| result)?;
+        let names = registry_names(plan, target, true);
+        put_in_registry(content, target, &names, None, phase).await.into_iter().try_for_each(|(_, result)| result)?;
     }
+    Ok(())
+}
+
+/// Puts the other roots under all their names. If some fail, a hint lists those that succeeded.
+pub(super) async fn put_roots(
+    content: &Content,
+    plan: &Plan<'_>,
+    targets: &[Target],
+    expected: Option<&Precondition>,
+    phase: &Phase,
+) -> anyhow::Result<()> {
     let puts = targets.iter().map(async |target| match &target.writer {
-        TargetWriter::Registry(_) => put_in_registry(content, plan, target, false, phase).await,
+        TargetWriter::Registry(_) => {
+            put_in_registry(content, target, &registry_names(plan, target, false), expected, phase).await
+        }
         TargetWriter::Layout(layout) => {
             let names: Vec<_> = plan.names().filter(|(_, name)| target.location.is_beside(name)).collect();
             let result = commit(layout, &names).map_err(|error| format!("{error:#}"));
@@ -118,28 +138,32 @@ pub(super) async fn put_roots(
     report(join_all(puts).await.into_iter().flatten().collect())
 }
 
-/// Puts the roots that have names in a repository: either those that are attached to others, or all other ones.
-async fn put_in_registry(
-    content: &Content,
-    plan: &Plan<'_>,
-    target: &Target,
-    is_attached: bool,
-    phase: &Phase,
-) -> Vec<(Location, anyhow::Result<()>)> {
+/// The roots that have names in a repository: either those that are attached to others, or all other ones.
+fn registry_names<'a>(plan: &'a Plan<'_>, target: &Target, is_attached: bool) -> Vec<(&'a Root, &'a Reference)> {
     let names = plan.names().filter(|(root, name)| root.is_attached == is_attached && target.location.is_beside(name));
-    let names = names.filter_map(|(root, name)| match name {
+    let reference = |(root, name): (&'a Root, &'a Location)| match name {
         Location::Registry(reference) => Some((root, reference)),
         Location::Layout(_) => None,
-    });
-    let names: Vec<(&Root, &Reference)> = names.collect();
+    };
+    names.filter_map(reference).collect()
+}
+
+/// Puts roots under names in a repository.
+async fn put_in_registry(
+    content: &Content,
+    target: &Target,
+    names: &[(&Root, &Reference)],
+    expected: Option<&Precondition>,
+    phase: &Phase,
+) -> Vec<(Location, anyhow::Result<()>)> {
     let puts = names.iter().map(async |(root, reference)| {
-        let result = put_root(content, target, root, reference).await;
+        let result = put_root(content, target, root, reference, expected).await;
         phase.advance();
         (Location::Registry((*reference).clone()), result)
     });
     let mut results: Vec<_> = stream::iter(puts).buffered(content.concurrency()).collect().await;
     if results.iter().all(|(_, result)| result.is_ok())
-        && let Err(error) = list_referrers(content, &names).await
+        && let Err(error) = list_referrers(content, names).await
         && let Some((_, result)) = results.last_mut()
     {
         *result = Err(error);
@@ -201,9 +225,16 @@ fn commit(layout: &LayoutWriter, names: &[(&Root, &Location)]) -> anyhow::Result
     Ok(layout.commit(&entries)?)
 }
 
-async fn put_root(content: &Content, target: &Target, root: &Root, name: &Reference) -> anyhow::Result<()> {
+async fn put_root(
+    content: &Content,
+    target: &Target,
+    root: &Root,
+    name: &Reference,
+    expected: Option<&Precondition>,
+) -> anyhow::Result<()> {
     let bytes = root.manifest.bytes.clone().unwrap_or_default();
-    let put = || content.client.put_manifest(name, &root.manifest.media_type, &bytes);
+    let expected = expected.filter(|_| name.digest().is_none());
+    let put = || content.client.put_manifest_if(name, &root.manifest.media_type, &bytes, expected);
     let mut digest = put().await;
     if digest.as_ref().is_err_and(RegistryError::says_child_unknown) && !root.below.is_empty() {
         // A child that the plan took for present has been removed from the registry.

@@ -38,8 +38,8 @@ pub(super) struct PlannedManifest {
     pub media_type: String,
     /// Its bytes.
     pub bytes: Bytes,
-    /// Whether the plan has it already: docker prints it for each entry; it is sent once.
-    pub is_repeated: bool,
+    /// Whether it is sent: once, and not to a target that has it. docker prints it for each entry.
+    pub is_sent: bool,
 }
 
 /// What a repository or layout needs before the roots can be put into it.
@@ -64,9 +64,18 @@ pub(super) struct Plan<'a> {
     pub repositories: Vec<RepositoryPlan>,
 }
 
+/// The manifests that repositories and layouts have already, by their position in the plan.
+pub(super) type Present = Vec<HashSet<Digest>>;
+
 impl<'a> Plan<'a> {
     /// Plans to put these roots under their names.
     pub(super) fn new(roots: &'a [Root]) -> Self {
+        Self::without(roots, &Present::default())
+    }
+
+    /// Plans the same without what is present, and without its blobs.
+    pub(super) fn without(roots: &'a [Root], present: &Present) -> Self {
+        let nothing = HashSet::new();
         let mut repositories: Vec<RepositoryPlan> = Vec::new();
         for root in roots {
             let mut filled = HashSet::new();
@@ -77,7 +86,7 @@ impl<'a> Plan<'a> {
                     repositories.len() - 1
                 });
                 if filled.insert(position) {
-                    repositories[position].add(root);
+                    repositories[position].add(root, present.get(position).unwrap_or(&nothing));
                 }
             }
         }
@@ -117,7 +126,7 @@ impl<'a> Plan<'a> {
             }
         }
         let manifests = self.repositories.iter().flat_map(|planned| {
-            let manifests = planned.levels.iter().flatten().filter(|manifest| !manifest.is_repeated);
+            let manifests = planned.levels.iter().flatten().filter(|manifest| manifest.is_sent);
             manifests.map(|manifest| (&planned.target, manifest.digest.as_str()))
         });
         let roots = self.names().map(|(root, name)| (name, name.tag().unwrap_or(root.manifest.digest.as_str())));
@@ -141,28 +150,31 @@ impl RepositoryPlan {
     }
 
     /// Adds everything below a root, except for manifests that the repository has.
-    fn add(&mut self, root: &Root) {
+    fn add(&mut self, root: &Root, present: &HashSet<Digest>) {
         let mut depths: HashMap<&Digest, usize> = HashMap::new();
         for node in &root.below {
             let depth = node.children.iter().filter_map(|child| depths.get(child)).map(|depth| depth + 1).max();
             let depth = depth.unwrap_or_default();
             depths.insert(&node.digest, depth);
             if !node.is_in(&self.target) {
-                self.add_blobs(node);
-                self.add_manifest(node, depth);
+                let is_present = present.contains(&node.digest);
+                if !is_present {
+                    self.add_blobs(node);
+                }
+                self.add_manifest(node, depth, is_present);
             }
         }
-        if !root.manifest.is_in(&self.target) {
+        if !root.manifest.is_in(&self.target) && !present.contains(&root.manifest.digest) {
             self.add_blobs(&root.manifest);
         }
     }
 
-    fn add_manifest(&mut self, node: &Node, depth: usize) {
-        let is_repeated = !self.known_manifests.insert(node.digest.clone());
+    fn add_manifest(&mut self, node: &Node, depth: usize, is_present: bool) {
+        let is_sent = self.known_manifests.insert(node.digest.clone()) && !is_present;
         let (digest, media_type) = (node.digest.clone(), node.media_type.clone());
         let bytes = node.bytes.clone().unwrap_or_default();
         self.levels.resize_with(self.levels.len().max(depth + 1), Vec::new);
-        self.levels[depth].push(PlannedManifest { digest, media_type, bytes, is_repeated });
+        self.levels[depth].push(PlannedManifest { digest, media_type, bytes, is_sent });
     }
 
     fn add_blobs(&mut self, node: &Node) {

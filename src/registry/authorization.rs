@@ -15,7 +15,7 @@ const PLAIN_HTTP: &str =
     "is not reached over TLS, and a login goes over plain HTTP only where a server answers a TLS handshake with it";
 
 /// What a request is sent with.
-enum Authorization<'a> {
+pub(super) enum Authorization<'a> {
     /// This header.
     Header(String),
     /// A token of this server.
@@ -110,7 +110,7 @@ impl Session {
         }
     }
 
-    async fn authorization<'a>(
+    pub(super) async fn authorization<'a>(
         &'a self,
         operation: &Operation<'_>,
         challenge: &'a Challenge,
@@ -158,10 +158,9 @@ impl Session {
         Ok(TokenServer { request, service, host, login, lookup_error, remembered, console })
     }
 
-    /// The scopes of the token that a request is sent with at first: those of the whole run, if they are enough.
+    /// The scopes of the token that a request is sent with at first: those of the run, if they are enough.
     pub(super) fn token_scopes(&self, call: &ApiRequest) -> ScopeSet {
-        let expected = self.expected_scopes.borrow();
-        if expected.covers(&call.scopes) { expected.clone() } else { call.scopes.clone() }
+        self.expected_scopes.borrow().covering(&call.scopes).unwrap_or(&call.scopes).clone()
     }
 
     /// Sends a request with a token, and once more with another token for each reason why one is rejected: it has

@@ -1,10 +1,10 @@
 //! The first request to a registry, and a token that is fetched while the connection for it is made.
 
 use super::ANSWER_LIMIT;
-use super::authorization::challenge_of;
+use super::authorization::{Authorization, challenge_of};
 use super::error::RegistryError;
 use super::remembered::TokenSource;
-use super::scope::ScopeSet;
+use super::scope::{Scope, ScopeSet};
 use super::session::{ApiRequest, Origin, Session};
 use super::token::{Token, TokenServer};
 use crate::transport::{CertVerification, Locality, Method, Operation, Request, Response, Url};
@@ -19,6 +19,22 @@ struct EarlyToken {
 }
 
 impl Session {
+    /// Finds the registry's origin and its challenge, and fetches the token that the run needs, unless another request is
+    /// already doing so.
+    pub(super) async fn connect(&self, operation: &Operation<'_>) {
+        let mut call = ApiRequest::new(Method::GET, "/v2/".to_owned(), ANSWER_LIMIT, Scope::pull(""));
+        call.scopes = self.expected_scopes.borrow().first().cloned().unwrap_or_default();
+        if self.is_opening() {
+            return;
+        }
+        let Ok(Some(response)) = self.open(operation, &call).await else { return };
+        if let Some(challenge) = self.note_challenge(&response)
+            && let Ok(Authorization::Token(server)) = self.authorization(operation, &challenge).await
+        {
+            let _ = self.tokens.get(operation, &server, &call.scopes).await;
+        }
+    }
+
     /// Sends the first request, which finds the registry's origin. If an earlier run has met the registry, a token is
     /// fetched meanwhile, and kept if the registry still names the same token server.
     pub(super) async fn meet(

@@ -75,6 +75,25 @@ impl FetchedManifest {
     }
 }
 
+/// What a tag must mean for a manifest to be put under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing: there is no such tag.
+    Absent,
+    /// This digest.
+    Digest(Digest),
+}
+
+impl Precondition {
+    /// The request header that states it (RFC 9110, section 13.1). Registries use a manifest's digest as its entity tag.
+    fn header(&self) -> (&'static str, String) {
+        match self {
+            Self::Absent => ("if-none-match", "*".to_owned()),
+            Self::Digest(digest) => ("if-match", format!("\"{digest}\"")),
+        }
+    }
+}
+
 /// The settings of a client.
 pub struct Settings {
     /// Stored logins.
@@ -135,8 +154,8 @@ impl Client {
         self.concurrency
     }
 
-    /// Declares scopes so that one token covers the run: each with a reference whose login will be used.
-    pub fn request_scopes_upfront<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
+    /// Adds scopes that the run will need, so that one token covers them: each with a reference whose login will be used.
+    pub fn expect_scopes<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
         let mut sessions: HashMap<SessionKey, (Rc<Session>, Vec<Scope>)> = HashMap::new();
         for (login, scope) in wanted {
             let (key, session) = self.session_and_key(login);
@@ -145,6 +164,12 @@ impl Client {
         for (session, scopes) in sessions.into_values() {
             session.expect_scopes(scopes);
         }
+    }
+
+    /// Connects to a reference's registry, and fetches a token if it wants one, before the first request needs that. What
+    /// fails is left to that request.
+    pub async fn connect(&self, reference: &Reference) {
+        self.session(reference).connect(&self.transport.begin().single_attempt()).await;
     }
 
     /// The URL of a reference's registry before it has been contacted.
@@ -207,12 +232,36 @@ impl Client {
         }
     }
 
+    /// Whether a repository that is written to certainly has the manifest with the reference's digest.
+    pub async fn has_manifest(&self, reference: &Reference) -> Result<bool, RegistryError> {
+        let (session, operation) = (self.session(reference), self.transport.begin());
+        let mut call = manifest_request(Method::HEAD, reference, ANSWER_LIMIT);
+        call.scopes = std::iter::once(Scope::push(reference.path())).collect();
+        let response = match session.follow(&operation, call).await {
+            Err(RegistryError::Unsafe { .. }) => return Ok(false),
+            response => response?,
+        };
+        let stated = response.header("docker-content-digest").and_then(|digest| Digest::parse(digest).ok());
+        Ok(response.is_success() && stated.is_none_or(|stated| reference.digest() == Some(&stated)))
+    }
+
     /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest.
     pub async fn put_manifest(
         &self,
         reference: &Reference,
         media_type: &str,
         bytes: &Bytes,
+    ) -> Result<Digest, RegistryError> {
+        self.put_manifest_if(reference, media_type, bytes, None).await
+    }
+
+    /// Puts a manifest on a condition, which many registries ignore.
+    pub async fn put_manifest_if(
+        &self,
+        reference: &Reference,
+        media_type: &str,
+        bytes: &Bytes,
+        precondition: Option<&Precondition>,
     ) -> Result<Digest, RegistryError> {
         let (session, operation) = (self.session(reference), self.transport.begin());
         let digest = Digest::of(bytes);
@@ -221,14 +270,17 @@ impl Client {
         let path = manifest_path(reference);
         let mut call = ApiRequest::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
+        call.headers.extend(precondition.map(Precondition::header));
         call.body = bytes.clone();
         let response = session.send(&operation, &call).await?;
         let stored =
             async || self.fetch_manifest(&operation, reference, MANIFEST_LIMIT).await.map(|manifest| manifest.digest);
         if !matches!(response.status, 200..=202) {
             let refusal = session.refusal(&Method::PUT, &response);
-            // An immutable tag that already has this manifest is as it should be.
-            let is_there = refusal.says_immutable() && stored().await.is_ok_and(|stored| stored == digest);
+            // A tag that already has this manifest is as it should be, whether it is immutable or was put by an attempt
+            // whose response was lost.
+            let may_be_there = refusal.says_immutable() || (response.status == 412 && precondition.is_some());
+            let is_there = may_be_there && stored().await.is_ok_and(|stored| stored == digest);
             return if is_there { Ok(digest) } else { Err(refusal.for_media_type(media_type).into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {

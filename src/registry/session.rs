@@ -4,7 +4,7 @@ use super::challenge::Challenge;
 use super::endpoint::Endpoint;
 use super::error::{ErrorResponse, RegistryError, is_permanent, one_line};
 use super::remembered::RememberedChallenges;
-use super::scope::{Scope, ScopeSet};
+use super::scope::{ExpectedScopes, Scope, ScopeSet};
 use super::token::Tokens;
 use crate::auth::{CredentialSources, Keychain, Lookup};
 use crate::output::Console;
@@ -16,10 +16,6 @@ use bytes::Bytes;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
-
-/// The maximum length of the scopes that one token is requested for, in bytes: they are part of a URL, of which servers
-/// read 8 KiB.
-const SCOPES_LIMIT: usize = 4 * 1024;
 
 /// A request to a registry whose origin and challenge may not be known yet.
 #[derive(Clone)]
@@ -70,8 +66,8 @@ pub(super) struct Session {
     origin: OnceCell<Origin>,
     /// The last challenge that was answered.
     pub(super) challenge: RefCell<Option<Challenge>>,
-    /// What the run will need, so that one token can cover it.
-    pub(super) expected_scopes: RefCell<ScopeSet>,
+    /// What the run will need, so that few tokens can cover it.
+    pub(super) expected_scopes: RefCell<ExpectedScopes>,
     pub(super) tokens: Tokens,
     /// None if nothing is to be remembered.
     pub(super) remembered: Option<Rc<RememberedChallenges>>,
@@ -136,10 +132,9 @@ impl Session {
         self.challenge.borrow().is_some()
     }
 
-    /// Adds what will be needed later in this run. What exceeds one token is requested when it is needed.
+    /// Adds scopes that will be needed together later in this run.
     pub(super) fn expect_scopes(&self, scopes: impl IntoIterator<Item = Scope>) {
-        let known = self.expected_scopes.take();
-        self.expected_scopes.replace(known.iter().cloned().chain(scopes).collect::<ScopeSet>().within(SCOPES_LIMIT));
+        self.expected_scopes.borrow_mut().add(scopes);
     }
 
     /// Sends a request, with whatever authorization the registry turns out to want, and returns the response, even if
@@ -200,9 +195,18 @@ impl Session {
         request
     }
 
+    /// Whether a request has found the origin or is about to.
+    pub(super) fn is_opening(&self) -> bool {
+        self.origin.get().is_some() || self.opening.try_lock().is_err()
+    }
+
     /// Sends the first request of the run, which finds the registry's origin. Requests at the same time wait for that,
     /// and get no response here.
-    async fn open(&self, operation: &Operation<'_>, call: &ApiRequest) -> Result<Option<Response>, RegistryError> {
+    pub(super) async fn open(
+        &self,
+        operation: &Operation<'_>,
+        call: &ApiRequest,
+    ) -> Result<Option<Response>, RegistryError> {
         if self.origin.get().is_some() {
             return Ok(None);
         }

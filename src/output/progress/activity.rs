@@ -36,13 +36,15 @@ impl Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id(u64);
 
-/// Work that is done item by item.
+/// Work that is done item by item. Phases of the same kind at the same time are counted together.
 #[derive(Debug)]
 struct Phase {
     what: &'static str,
     total: usize,
     done: usize,
     since: Instant,
+    /// How many phases there are of this kind.
+    count: usize,
 }
 
 /// A blob in transfer.
@@ -68,7 +70,9 @@ struct Wait {
 pub(super) struct Activity {
     /// Where the command sends to, if it sends anything.
     target: Option<String>,
-    phases: BTreeMap<Id, Phase>,
+    phases: Vec<Phase>,
+    /// The kinds of phases.
+    kinds: BTreeMap<Id, &'static str>,
     blobs: BTreeMap<Id, Blob>,
     waits: BTreeMap<Id, Wait>,
     /// Bytes of blobs that are no longer in transfer.
@@ -79,8 +83,8 @@ pub(super) struct Activity {
 
 impl Activity {
     pub(super) fn new(target: Option<String>) -> Self {
-        let (phases, blobs, waits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { target, phases, blobs, waits, finished: 0, rate: Rate::default(), next: 0 }
+        let (phases, kinds, blobs, waits) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { target, phases, kinds, blobs, waits, finished: 0, rate: Rate::default(), next: 0 }
     }
 
     fn id(&mut self) -> Id {
@@ -90,13 +94,18 @@ impl Activity {
 
     pub(super) fn begin_phase(&mut self, what: &'static str, total: usize, now: Instant) -> Id {
         let id = self.id();
-        self.phases.insert(id, Phase { what, total, done: 0, since: now });
+        self.kinds.insert(id, what);
+        match self.phases.iter_mut().find(|phase| phase.what == what) {
+            Some(phase) => (phase.total, phase.count) = (phase.total + total, phase.count + 1),
+            None => self.phases.push(Phase { what, total, done: 0, since: now, count: 1 }),
+        }
         id
     }
 
     /// Counts an item, and returns the count, such as `3 of 9 blobs ready`.
     pub(super) fn advance_phase(&mut self, id: Id) -> String {
-        let phase = self.phases.get_mut(&id);
+        let kind = self.kinds.get(&id);
+        let phase = self.phases.iter_mut().find(|phase| Some(&phase.what) == kind);
         phase.map_or_else(String::new, |phase| {
             phase.done += 1;
             phase.to_string()
@@ -126,7 +135,10 @@ impl Activity {
     }
 
     pub(super) fn end(&mut self, id: Id) {
-        self.phases.remove(&id);
+        if let Some(kind) = self.kinds.remove(&id) {
+            self.phases.iter_mut().filter(|phase| phase.what == kind).for_each(|phase| phase.count -= 1);
+            self.phases.retain(|phase| phase.count > 0);
+        }
         self.waits.remove(&id);
         if let Some(blob) = self.blobs.remove(&id) {
             self.finished += blob.done;
@@ -165,7 +177,7 @@ impl Activity {
         if self.blobs.values().any(|blob| blob.since.is_some_and(is_slow)) {
             add(self.total());
         }
-        for phase in self.phases.values().filter(|phase| is_slow(phase.since)) {
+        for phase in self.phases.iter().filter(|phase| is_slow(phase.since)) {
             add(vec![phase.to_string()]);
         }
         for wait in self.waits.values().filter(|wait| is_slow(wait.since)) {
@@ -190,7 +202,7 @@ impl Activity {
 
     /// One line of a log; none if there is nothing to show.
     pub(super) fn summary(&self) -> Option<String> {
-        let phases = self.phases.values().map(ToString::to_string);
+        let phases = self.phases.iter().map(ToString::to_string);
         let total = if self.blobs.is_empty() { Vec::new() } else { self.total() };
         let parts: Vec<String> = phases.chain(total).collect();
         (!parts.is_empty()).then(|| parts.join(", "))
@@ -282,6 +294,19 @@ mod tests {
         let start = Instant::now();
         let lines = texts(&moving(start, 10), start + Duration::from_secs(10), 40);
         assert_eq!(lines[1..], ["20.0 MiB of 60.0 MiB, 2.0 MiB/s", "20s left", &format!("to {TARGET}")]);
+    }
+
+    #[test]
+    fn phases_of_a_kind_are_one() {
+        let (mut activity, now) = (activity(), Instant::now());
+        let (one, other) = (activity.begin_phase("blobs ready", 3, now), activity.begin_phase("blobs ready", 4, now));
+        activity.begin_phase("lists pushed", 2, now);
+        activity.advance_phase(one);
+        assert_eq!(activity.advance_phase(other), "2 of 7 blobs ready");
+        activity.end(one);
+        assert_eq!(activity.summary().as_deref(), Some("2 of 7 blobs ready, 0 of 2 lists pushed"));
+        activity.end(other);
+        assert_eq!(activity.summary().as_deref(), Some("0 of 2 lists pushed"));
     }
 
     #[test]

@@ -96,7 +96,9 @@ fn create_push_repeats_no_request() {
     lines.sort();
     lines.dedup();
     assert_eq!(lines.len(), count, "{lines:?}");
-    assert_eq!(scene.registry.log().count("HEAD *"), 0, "what has just been read has not moved");
+    let log = scene.registry.log();
+    assert_eq!(log.count("HEAD /v2/t/app/*"), 0, "what has just been read has not moved");
+    assert_eq!(log.count("HEAD /v2/dst/app/manifests/sha256:* 404"), 2, "is it there already?");
 }
 
 #[test]

@@ -95,6 +95,9 @@ fn a_further_name_must_state_its_registry() {
             );
         }
     }
+    let message = "--tag team/app:2 states no registry; it would be pushed to docker.io/team/app:2";
+    let hint = scene.expand("--tag 2 means @x/app:2");
+    hints_at(&scene.run_err_unchanged("copy --tag team/app:2 @t/app:amd64 @x/app:1"), message, &[&hint]);
     assert!(scene.registry.log().writes().is_empty());
     // With its registry, Docker Hub is a name like any other.
     assert!(scene.run_ok("push --dry-run --tag docker.io/team/app:2 @t/app:v1").contains("manifests"));

@@ -52,6 +52,22 @@ fn an_image_lost_in_another_repository_is_pushed_from_the_store() {
     assert_eq!(bytes, amd64().manifest());
 }
 
+/// A registry may say that it has an image of which it has lost the blobs.
+#[test]
+fn an_image_whose_blobs_are_lost_is_sent_as_if_it_were_new() {
+    let scene = Scene::new();
+    scene.run_ok("create @dst/app:v1 @t/app:amd64");
+    scene.run_ok("push @dst/app:v1");
+    scene.registry.log().clear();
+    let lost = UNKNOWN.replace("MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN");
+    scene.registry.fault(Fault::on("PUT", "/manifests/v1").answer(400, lost.clone()));
+    scene.registry.fault(Fault::on("PUT", "/manifests/sha256:").answer(400, lost));
+    scene.run_ok("push @dst/app:v1");
+    let log = scene.registry.log();
+    assert_eq!(log.count("POST /v2/dst/app/blobs/uploads/* 201"), amd64().blobs().len(), "{:?}", log.lines());
+    assert_eq!(log.lines().last().map(String::as_str), Some("PUT /v2/dst/app/manifests/v1 201"));
+}
+
 #[test]
 fn an_image_lost_during_the_push_is_pushed_again() {
     let scene = Scene::with_two(Embedded::plain(), Embedded::plain());

@@ -1,5 +1,6 @@
 //! Progress: bars on a terminal, lines in a log, nothing for quick commands in a pipe.
 
+use std::fs;
 use std::time::Duration;
 
 use mfst_testkit::embedded::Embedded;
@@ -78,6 +79,22 @@ fn copy_shows_its_progress_too() {
     let hex = &digest.trim_start_matches("sha256:")[..12];
     assert_line(&lines, hex, |line| line.starts_with(hex) && line.ends_with("300.0 KiB/300.0 KiB"));
     assert_line(&lines, "the target", |line| line.ends_with(&scene.expand(", to %dst/app:1")));
+}
+
+#[test]
+fn apply_reports_lists_and_blobs() {
+    let scene = Scene::new();
+    let list = |name: &str| {
+        let image = scene.name(&format!("dst/{name}:1"));
+        format!("image: {image}\nmanifests:\n  - image: {}\n", scene.name("t/app:amd64"))
+    };
+    let file = scene.home.home().join("lists.yaml");
+    fs::write(&file, list("one") + "---\n" + &list("two")).expect("a file");
+    let result = scene.run(&format!("apply --progress plain {}", file.display()));
+    for part in ["mounted sha256:", "4 of 4 blobs ready", "2 of 2 lists pushed"] {
+        assert!(result.stderr.contains(part), "no {part:?}: {result:#?}");
+    }
+    result.success();
 }
 
 #[test]

@@ -104,6 +104,7 @@ fn in_another_repository_every_blob_is_mounted_once_and_the_list_comes_last() {
         blobs.iter().map(|blob| format!("POST /v2/dst/app/blobs/uploads/?*{}* 201", &blob[7..])).collect();
     let children = images.each_ref().map(Sample::digest);
     expected.extend(["one", "two"].map(|tag| format!("HEAD /v2/src/app/manifests/{tag} 200")));
+    expected.extend(children.iter().map(|d| format!("HEAD /v2/dst/app/manifests/{d} 404")));
     expected.extend(children.iter().map(|d| format!("PUT /v2/dst/app/manifests/{d} 201")));
     expected.push("PUT /v2/dst/app/manifests/v1 201".to_owned());
     let log = scene.registry.log();

@@ -59,13 +59,13 @@ fn independent_requests_are_concurrent() {
         scene.registry.log().clear();
         scene.run_ok("push @dst/app:1");
         let blobs = images * (layers + 1);
-        // The tag of each image is checked along with the mounts, so that it costs no round trip.
-        assert_eq!(scene.registry.log().entries().len(), 1 + images + blobs + images + 1);
+        // The tag of each image is checked along with the target, so that it costs no round trip.
+        assert_eq!(scene.registry.log().entries().len(), 1 + 2 * images + blobs + images + 1);
         assert_eq!(scene.registry.log().count("HEAD /v2/src/*/manifests/1 200"), images);
         assert_eq!(
             scene.registry.log().round_trips(),
-            4,
-            "challenge, mounts, manifests, list: {:?}",
+            5,
+            "challenge, what is there, mounts, manifests, list: {:?}",
             scene.registry.log().lines()
         );
         assert_eq!(tokens.requests().len(), 2);
@@ -83,14 +83,14 @@ fn create_push_uses_one_token_and_one_connection() {
         scene.run_ok(&create_line(images).replace("create", "create --push"));
         let blobs = images * (layers + 1);
         let log = scene.registry.log();
-        assert_eq!(log.entries().len(), 1 + 2 * images + blobs + images + 1, "{:?}", log.lines());
+        assert_eq!(log.entries().len(), 1 + 3 * images + blobs + images + 1, "{:?}", log.lines());
         assert_eq!(log.round_trips(), 6, "challenge, manifests, configs, mounts, manifests, list: {:?}", log.lines());
         assert_eq!(tokens.requests().len(), 1, "{:?}", tokens.requests());
         assert_eq!(log.connections(), 1);
     }
 }
 
-/// A copy within a registry takes what `create --push` of the same images takes, but for the configs, which nobody reads.
+/// A copy within a registry takes what `create --push` of the same images takes, without the configs, which it does not read.
 #[test]
 fn a_copy_within_a_registry_is_as_deep_as_a_push() {
     let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
@@ -150,8 +150,42 @@ fn copies_are_concurrent() {
     assert_eq!(scene.other().log().count("GET /v2/src/app/blobs/* 200"), 4, "{:?}", scene.other().log().lines());
     // The challenge; the other tag; blobs, once the target is known not to have them.
     assert!(scene.other().log().round_trips() <= 3, "{:?}", scene.other().log().lines());
-    // The challenge, the check for the blob, the start and the end of the upload, the images, the list.
-    assert!(scene.registry.log().round_trips() <= 6, "{:?}", scene.registry.log().lines());
+    // The challenge, the checks for the image and the blob, the start and the end of the upload, the images, the list.
+    assert!(scene.registry.log().round_trips() <= 7, "{:?}", scene.registry.log().lines());
+}
+
+/// What the target has already is neither mounted nor put again: a request for each image, and one for its tag.
+#[test]
+fn what_is_there_already_is_not_sent_again() {
+    const IMAGES: usize = 4;
+    let tokens = TokenServer::plain(Acl::default().anonymous(&[("*", "pull,push")])).start();
+    let scene = scene(Embedded::plain().tls(&certs::private_ca()).bearer(&tokens), IMAGES, 8);
+    scene.run_ok(&create_line(IMAGES));
+    let log = scene.registry.log();
+    let run = |line: &str| {
+        log.clear();
+        let printed = scene.run_ok(line);
+        (printed, log.round_trips(), log.entries().len())
+    };
+    let create_push = create_line(IMAGES).replace("create", "create --push");
+    for line in ["push @dst/app:1", &create_push] {
+        // The first run of the second line goes to another repository.
+        let (first, depth, _) = run(&line.replace("create --push @dst/app", "create --push @dst/other"));
+        let (again, depth_again, requests) = run(line);
+        assert_eq!(again.lines().last(), first.lines().last(), "the same digest");
+        assert!(depth_again < depth, "{line}: {depth_again} after {depth}: {:?}", log.lines());
+        assert_eq!((log.count("POST *"), log.count("PUT *")), (0, 1), "{:?}", log.lines());
+        assert_eq!(log.count("HEAD /v2/dst/app/manifests/sha256:* 200"), IMAGES);
+        // The challenge; two requests to read each image, or one for its tag; the list.
+        let reading = if line.starts_with("push") { IMAGES } else { 2 * IMAGES };
+        assert_eq!(requests, 1 + reading + IMAGES + 1, "{:?}", log.lines());
+    }
+    // An image that is new is sent, and no other.
+    let new = Sample::oci_with_layers("linux/riscv64", &["new"]);
+    scene.registry.put_image("src/new", "1", &new);
+    run(&format!("{create_push} @src/new:1"));
+    assert_eq!(log.count("POST *"), new.blobs().len(), "{:?}", log.lines());
+    assert_eq!(log.count("PUT *"), 2, "{:?}", log.lines());
 }
 
 /// At most a hundred requests run at a time, so every further hundred of a step costs a round trip.

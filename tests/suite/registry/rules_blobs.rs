@@ -96,7 +96,7 @@ fn rule_08_an_upload_is_a_post_and_a_put() {
     scene.run_ok("push @demo/app:v1");
     let log = scene.registry.log();
     assert_eq!(log.count("PATCH *"), 0);
-    assert_eq!(log.count("HEAD */manifests/*"), 2, "one look at each tag");
+    assert_eq!(log.count("HEAD /v2/t/app/manifests/*"), 2, "one look at each tag");
     let blobs = mfst_testkit::scene::amd64().blobs().len() + mfst_testkit::scene::arm64().blobs().len();
     assert_eq!(log.count("HEAD */blobs/*"), blobs, "is it there already?");
     for entry in log.entries().iter().filter(|entry| entry.line().starts_with("PUT /v2/demo/app/blobs/")) {

@@ -118,7 +118,7 @@ fn a_push_with_a_read_only_login_says_so() {
         assert_no_secrets(&result);
         let output = result.failure(1);
         assert_contains(&output, &[if strict { "403" } else { "401" }, "hint:", &scene.domain]);
-        assert!(tokens.requests().len() <= 8, "{:?}", scopes(&tokens.requests()));
+        assert!(tokens.requests().len() <= 12, "{:?}", scopes(&tokens.requests()));
     }
 }
 
