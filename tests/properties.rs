@@ -26,6 +26,7 @@ const PROPERTIES: [Property; 9] = [
     ("error_body", shared::error_body),
     ("location", shared::location),
     ("json_look", shared::json_look),
+    ("spec", shared::spec),
 ];
 
 /// What the grammars are made of.
