@@ -16,7 +16,7 @@ mod shared;
 /// A property, by the name of its fuzz target.
 type Property = (&'static str, fn(&[u8]));
 
-const PROPERTIES: [Property; 9] = [
+const PROPERTIES: [Property; 10] = [
     ("reference", shared::reference),
     ("entry", shared::entry),
     ("config", shared::config),
