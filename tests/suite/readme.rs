@@ -157,8 +157,6 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         ("MIRROR", "other.example.com/app"),
         ("NEW", "example.com/app:1.0-armv7"),
         ("FILE", "lists.yaml"),
-        ("oci:DIR:TAG", "oci:layout:1.1"),
-        ("oci-archive:FILE", "oci-archive:app.tar"),
         ("A", "example.com/app:1.1-amd64"),
         ("B", "example.com/app:1.1-arm64"),
     ];
