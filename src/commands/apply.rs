@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::content::Content;
 use crate::error::{MultiError, in_context};
 use crate::location::Location;
+use crate::output::Progress;
 use crate::publish::{self, PushMetadata, PushOptions, Sent};
 use crate::reference::Reference;
 use crate::resolve::{Absent, Resolver};
@@ -129,9 +130,18 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
         let sources: Vec<Location> = job.spec.sources.iter().map(|source| source.source.location.clone()).collect();
         content.expect_scopes(&sources, &targets);
     }
-    let (resolver, slots) = (Resolver::new(content), Semaphore::new(LISTS_AT_A_TIME));
-    let run = Run { app, content, resolver, options, slots, has_failed: Cell::new(false) };
-    let bar = app.progress(options.push.quiet).items("pushing lists:", jobs.len());
+    let targets: Vec<&Reference> = jobs.iter().flat_map(|job| &job.targets).collect();
+    let progress = app.progress(options.push.progress, publish::destination(&targets));
+    let run = Run {
+        app,
+        content,
+        resolver: Resolver::new(content),
+        progress: &progress,
+        options,
+        slots: Semaphore::new(LISTS_AT_A_TIME),
+        has_failed: Cell::new(false),
+    };
+    let phase = progress.phase("lists pushed", jobs.len());
     // All lists are resolved together: an image that several of them have is fetched once.
     let mut pushed = pin!(stream::iter(jobs.iter().map(|job| run.push(job))).buffered(jobs.len().max(1)));
     let mut results = Results::default();
@@ -139,9 +149,9 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
     let mut printed = Ok(());
     for job in jobs {
         let Some(result) = pushed.next().await else { break };
-        bar.advance(1);
         match result {
             Ok(sent) => {
+                phase.advance_with(format_args!("pushed {}", job.spec.image));
                 printed = printed.and_then(|()| job.report(app, &sent, &options.push));
                 results.digests.push(sent.digest.to_string());
                 results.receipts.push(Receipt::Pushed(Box::new(sent.metadata)));
@@ -162,6 +172,7 @@ struct Run<'a> {
     app: &'a App,
     content: &'a Content,
     resolver: Resolver<'a>,
+    progress: &'a Progress,
     options: &'a Options,
     /// For lists that are being sent.
     slots: Semaphore,
@@ -176,8 +187,8 @@ impl Run<'_> {
     }
 
     async fn resolve_and_send(&self, job: &Job) -> anyhow::Result<Sent> {
-        let Self { app, content, resolver, options, slots, has_failed } = self;
-        let (draft, warnings) = assemble::draft(app, resolver, content, &job.spec, options.absent).await?;
+        let Self { app, content, resolver, progress, options, slots, has_failed } = self;
+        let (draft, warnings) = assemble::draft(progress, resolver, content, &job.spec, options.absent).await?;
         let _slot = slots.acquire().await;
         if options.fail_fast && has_failed.get() {
             return Err(ApplyError::Stopped.into());
