@@ -126,7 +126,7 @@ fn other_spellings_of_an_architecture_get_the_right_flags() {
 }
 
 #[test]
-fn d20_a_bare_number_is_a_variant() {
+fn d21_a_bare_number_is_a_variant() {
     let scene = Scene::with_list();
     for (flags, variant) in
         [("--arch arm --variant 7", "v7"), ("--variant v6", "v6"), ("--arch arm64 --variant 8", "v8")]
