@@ -16,15 +16,17 @@ mod shared;
 /// A property, by the name of its fuzz target.
 type Property = (&'static str, fn(&[u8]));
 
-const PROPERTIES: [Property; 8] = [
+const PROPERTIES: [Property; 10] = [
     ("reference", shared::reference),
     ("entry", shared::entry),
     ("config", shared::config),
     ("manifest", shared::manifest),
+    ("archive", shared::archive),
     ("challenge", shared::challenge),
     ("error_body", shared::error_body),
     ("location", shared::location),
     ("json_look", shared::json_look),
+    ("spec", shared::spec),
 ];
 
 /// What the grammars are made of.

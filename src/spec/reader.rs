@@ -29,7 +29,7 @@ impl<'n> Fields<'n> {
 
     /// The value of a key.
     pub(super) fn any(&self, name: &str) -> Option<&'n Node> {
-        self.pairs.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.pairs.iter().find(|(key, _)| *key.name == *name).map(|(_, node)| node)
     }
 }
 
@@ -42,8 +42,7 @@ impl Reader<'_> {
     /// A mapping that should have no keys but these, and the required ones.
     pub(super) fn fields<'n>(&mut self, node: &'n Node, known: &[&str], required: &[&str]) -> Option<Fields<'n>> {
         let Value::Mapping(pairs) = &node.value else { return self.fail(node.place, "this must be a mapping") };
-        let unknown: Vec<&Key> =
-            pairs.iter().map(|(key, _)| key).filter(|key| !known.contains(&key.name.as_str())).collect();
+        let unknown: Vec<&Key> = pairs.iter().map(|(key, _)| key).filter(|key| !known.contains(&&*key.name)).collect();
         for key in &unknown {
             self.fail::<()>(key.place, unknown_key(&key.name, known));
         }
@@ -105,7 +104,7 @@ impl Reader<'_> {
         match node.map(|node| (&node.value, node.place)) {
             None => BTreeMap::new(),
             Some((Value::Mapping(pairs), _)) => {
-                pairs.iter().filter_map(|(key, value)| Some((key.name.clone(), self.text(value)?))).collect()
+                pairs.iter().filter_map(|(key, value)| Some((key.name.to_string(), self.text(value)?))).collect()
             }
             Some((_, place)) => {
                 self.fail::<()>(place, "this must be a mapping");

@@ -1,7 +1,7 @@
 //! YAML documents as trees, in which every value knows its place in the file.
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// The most levels of lists and mappings in each other.
@@ -29,7 +29,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Null,
     /// Any scalar that is not null, without its quotes.
-    Scalar(String),
+    Scalar(Rc<str>),
     List(Rc<[Node]>),
     /// In the order of the text.
     Mapping(Rc<[(Key, Node)]>),
@@ -38,7 +38,7 @@ pub(super) enum Value {
 /// A key of a mapping.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    pub(super) name: String,
+    pub(super) name: Rc<str>,
     pub(super) place: Place,
 }
 
@@ -99,7 +99,7 @@ impl Reader {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let is_null = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if is_null { Value::Null } else { Value::Scalar(text.into_owned()) };
+                let value = if is_null { Value::Null } else { Value::Scalar(text.as_ref().into()) };
                 self.add(Node { place, value, size: 1 }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.begin(place, anchor, false),
@@ -158,42 +158,36 @@ impl Open {
 
 /// A mapping of keys and values in turn, with the mappings merged into it (`<<`, YAML 1.1 "Merge Key").
 fn mapping(nodes: Vec<Node>) -> Result<Value, YamlError> {
-    let (mut pairs, mut merged): (Vec<(Key, Node)>, Vec<Node>) = (Vec::new(), Vec::new());
+    let (mut pairs, mut merged, mut known) = (Vec::new(), Vec::new(), HashSet::new());
     let mut nodes = nodes.into_iter();
     while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
         let Value::Scalar(name) = key.value else { return Err(YamlError::new(key.place, "a key must be a string")) };
-        let key = Key { name, place: key.place };
-        if key.name == "<<" {
+        if &*name == "<<" {
             merged.push(value);
-        } else if has_key(&pairs, &key.name) {
-            return Err(YamlError::new(key.place, format!("the key {} is given twice", key.name)));
+        } else if known.insert(Rc::clone(&name)) {
+            pairs.push((Key { name, place: key.place }, value));
         } else {
-            pairs.push((key, value));
+            return Err(YamlError::new(key.place, format!("the key {name} is given twice")));
         }
     }
     for node in merged {
-        merge(&mut pairs, &node)?;
+        merge(&mut pairs, &mut known, &node)?;
     }
     Ok(Value::Mapping(pairs.into()))
 }
 
-/// Adds the pairs of a mapping, or of several, whose keys are not there.
-fn merge(pairs: &mut Vec<(Key, Node)>, node: &Node) -> Result<(), YamlError> {
+/// Adds the pairs of a mapping, or of several, whose keys are not known.
+fn merge(pairs: &mut Vec<(Key, Node)>, known: &mut HashSet<Rc<str>>, node: &Node) -> Result<(), YamlError> {
     match &node.value {
         Value::Mapping(other) => {
-            let new: Vec<_> = other.iter().filter(|(key, _)| !has_key(pairs, &key.name)).cloned().collect();
-            pairs.extend(new);
+            pairs.extend(other.iter().filter(|(key, _)| known.insert(Rc::clone(&key.name))).cloned());
             Ok(())
         }
         Value::List(others) if others.iter().all(|it| matches!(it.value, Value::Mapping(_))) => {
-            others.iter().try_for_each(|other| merge(pairs, other))
+            others.iter().try_for_each(|other| merge(pairs, known, other))
         }
         _ => Err(YamlError::new(node.place, "<< takes a mapping, or a list of mappings")),
     }
-}
-
-fn has_key(pairs: &[(Key, Node)], name: &str) -> bool {
-    pairs.iter().any(|(key, _)| key.name == name)
 }
 
 #[cfg(test)]
