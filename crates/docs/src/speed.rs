@@ -44,7 +44,7 @@ pub(crate) fn rows(report: &str) -> Vec<Row> {
 fn row(result: &Value) -> Row {
     let number = |name: &str| result[name].as_f64().expect("a number");
     let count = |name: &str| result[name].as_u64().expect("a whole number");
-    let mut tool = result["tool"].as_str().expect("a tool").to_owned();
+    let mut tool = result["tool"].as_str().expect("a tool").trim().to_owned();
     if result["contact"] == "again" {
         tool.push_str(", met before");
     }
