@@ -11,6 +11,7 @@
 //! | [`show`] | what an image or list is made of |
 //! | [`verify`] | checks that an image or list can be pulled |
 //! | [`diff`] | compares two images or lists |
+//! | [`spec`] | lists as YAML: what `apply` reads and `spec` writes |
 //! | [`publish`] | puts manifests and what they refer to into registries and layouts: the plan, its execution, the metadata file |
 //! | [`resolve`] | fetches what references name: images, and the images in lists |
 //! | [`content`] | reads manifests and configs from registries and layouts |
@@ -57,6 +58,7 @@ pub mod registry;
 pub mod resolve;
 pub mod secret;
 pub mod show;
+pub mod spec;
 pub mod standin;
 pub mod store;
 pub mod transport;

@@ -26,6 +26,10 @@ pub enum Warning {
     Moved { source_name: String, old: String, new: String },
     #[error("{source_name} is no longer in the registry (the list has {old})")]
     Gone { source_name: String, old: String },
+    #[error("{0} does not exist and is left out")]
+    Missing(String),
+    #[error("{0} is a manifest list; the platform that the file states for it is ignored")]
+    PlatformOfList(String),
     #[error("{0}")]
     Lost(String),
 }

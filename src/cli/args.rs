@@ -2,11 +2,16 @@
 
 use super::CliCommand;
 use super::usage;
-use super::values::{like_pflag, parse_duration, parse_jobs, parse_report_format, parse_retries};
+use super::values::{
+    like_pflag, parse_annotation, parse_duration, parse_jobs, parse_media_type, parse_report_format, parse_retries,
+};
 use crate::app::Network;
 use crate::commands::ReportFormat;
+use crate::commands::list_options::{Annotation, ListOptions};
 use crate::error::UsageError;
+use crate::manifest::IndexFormat;
 use crate::publish::PushOptions;
+use crate::resolve::Absent;
 use crate::transport::{DEFAULT_JOBS, RetryPolicy};
 use clap::{ArgAction, Args, Parser};
 use std::path::PathBuf;
@@ -109,6 +114,48 @@ pub(super) struct ReportArgs {
     pub(super) format: ReportFormat,
     #[command(flatten)]
     pub(super) registry: RegistryArgs,
+}
+
+// For commands that take images which may not exist yet.
+#[derive(Debug, Args)]
+pub(super) struct AbsentArgs {
+    /// Wait this long for images that do not exist yet: 90, 90s, 5m, 1h30m
+    #[arg(long, value_name = "TIME", default_value = "0", hide_default_value = true, value_parser = parse_duration)]
+    wait: Duration,
+    /// Leave out images that do not exist, with a warning
+    #[arg(long)]
+    ignore_missing: bool,
+}
+
+impl From<AbsentArgs> for Absent {
+    fn from(args: AbsentArgs) -> Self {
+        Self { wait: args.wait, ignore: args.ignore_missing }
+    }
+}
+
+// For commands that say something about the list itself.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Set an annotation, which makes the list an OCI index (repeatable); linux/amd64:KEY=VALUE and DIGEST:KEY=VALUE set
+    /// that of entries, index:KEY=VALUE that of the list
+    #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append, value_parser = parse_annotation)]
+    pub(super) annotation: Vec<Annotation>,
+    /// Set the format of the list: auto, docker or oci
+    #[arg(long, value_name = "FORMAT", value_parser = parse_media_type)]
+    media_type: Option<IndexFormat>,
+    /// Set the subject, the manifest that the list refers to, which makes it an OCI index
+    #[arg(long, value_name = "REF")]
+    pub(super) subject: Option<String>,
+    /// Set the artifact type, which makes the list an OCI index
+    #[arg(long, value_name = "TYPE")]
+    artifact_type: Option<String>,
+}
+
+impl From<ListArgs> for ListOptions {
+    fn from(args: ListArgs) -> Self {
+        let ListArgs { annotation, media_type, subject, artifact_type } = args;
+        Self { annotations: annotation, format: media_type, subject, artifact_type }
+    }
 }
 
 // For commands that push. The command sets the heading; a flag that works without a push too has none.

@@ -30,7 +30,7 @@ const PLATFORMS: [&str; 9] = [
     "windows/amd64",
 ];
 const ARCHITECTURES: [&str; 8] = ["386", "amd64", "arm", "arm64", "loong64", "ppc64le", "riscv64", "s390x"];
-const CLEARABLE: [&str; 4] = ["annotations", "os-features", "os-version", "variant"];
+const CLEARABLE: [&str; 6] = ["annotations", "artifact-type", "os-features", "os-version", "subject", "variant"];
 const LOG_LEVELS: [&str; 5] = ["debug", "info", "warn", "error", "fatal"];
 
 /// The words behind `mfst __complete`, if that is what is called.
@@ -152,8 +152,8 @@ impl<'a> Line<'a> {
         match (command.get_name(), self.arguments.len()) {
             ("rm", _) => Choice::Lists(self.arguments.iter().map(ToString::to_string).collect()),
             ("create" | "annotate" | "inspect" | "push" | "remove" | "ls", 0) => Choice::Lists(Vec::new()),
-            ("create", _) | ("annotate" | "inspect", 1) => Choice::Entries(list()),
-            ("remove", _) => Choice::EntriesAndPlatforms(list()),
+            ("create", _) => Choice::Entries(list()),
+            ("annotate" | "inspect", 1) | ("remove", _) => Choice::EntriesAndPlatforms(list()),
             ("help", 0) => Choice::Words(commands(self.root)),
             ("completion", 0) => words_of(&SCRIPTS.map(|(shell, _)| shell)),
             ("login" | "logout", 0) => Choice::Servers,
@@ -191,12 +191,13 @@ fn flag_value(flag: &Arg) -> Option<Choice> {
             let default = flag.get_default_values().first().and_then(|value| value.to_str());
             words_of(&default.into_iter().chain(["json"]).collect::<Vec<_>>())
         }
+        "media-type" => words_of(&["auto", "docker", "oci"]),
         "log-level" => words_of(&LOG_LEVELS),
         "os" => words_of(&["linux", "windows"]),
         "platform" | "require-platform" => words_of(&PLATFORMS),
         "variant" => words_of(&["v6", "v7", "v8"]),
-        "annotation" | "jobs" | "os-features" | "os-version" | "password" | "retries" | "tag" | "timeout"
-        | "username" => Choice::Anything,
+        "annotation" | "artifact-type" | "jobs" | "os-features" | "os-version" | "password" | "retries" | "subject"
+        | "tag" | "timeout" | "username" | "wait" => Choice::Anything,
         _ => return None,
     })
 }
@@ -245,11 +246,12 @@ mod tests {
             ("push --insecure ", Choice::Lists(Vec::new())),
             ("push --tag x --insecure=false -q ", Choice::Lists(Vec::new())),
             ("push h/l ", Choice::Anything),
+            ("create h/l ", Choice::Entries(list())),
             ("push --tag ", Choice::Anything),
             ("-l debug --config /d push ", Choice::Lists(Vec::new())),
             ("rm a b ", Choice::Lists(vec!["a".into(), "b".into()])),
-            ("annotate h/l --arch arm ", Choice::Entries(list())),
-            ("annotate --os-features=a h/l ", Choice::Entries(list())),
+            ("annotate h/l --arch arm ", Choice::EntriesAndPlatforms(list())),
+            ("annotate --os-features=a h/l ", Choice::EntriesAndPlatforms(list())),
             ("remove h/l a ", Choice::EntriesAndPlatforms(list())),
             ("remove -- h/l -", Choice::EntriesAndPlatforms(list())),
             ("push --digestfile ", Choice::File),

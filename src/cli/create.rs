@@ -1,6 +1,6 @@
 //! `mfst create`
 
-use super::args::{PushArgs, RegistryArgs};
+use super::args::{AbsentArgs, ListArgs, PushArgs, RegistryArgs};
 use super::usage::{conflict, expect_args};
 use super::values::{InvalidValue, like_pflag, parse_platforms};
 use crate::commands::Command;
@@ -13,7 +13,7 @@ use clap::{ArgAction, Args};
 const EXAMPLES: &str = "
 mfst create example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64
 mfst create --push --tag latest example.com/app:1.0 example.com/app:1.0-amd64 example.com/app:1.0-arm64
-mfst create --amend example.com/app:1.0 example.com/app:1.0-armv7";
+mfst create --wait 10m --annotation org.opencontainers.image.title=app example.com/app:1.0 'example.com/app:1.0-*'";
 
 /// Create a local manifest list for annotating and pushing to a registry
 #[derive(Debug, Args)]
@@ -41,6 +41,10 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "ACTION", default_value = "keep", value_parser = parse_attestations)]
     attestations: Attestations,
     #[command(flatten)]
+    absent: AbsentArgs,
+    #[command(flatten)]
+    list_args: ListArgs,
+    #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten, next_help_heading = "Options that need --push")]
     push_args: PushArgs,
@@ -54,7 +58,8 @@ enum Attestations {
 
 impl CreateArgs {
     pub(super) fn into_command(self) -> Result<Command, UsageError> {
-        let Self { args, amend, replace, push, platform, attestations, registry, push_args } = self;
+        let Self { args, amend, replace, push, platform, attestations, absent, .. } = self;
+        let (list_options, registry, push_args) = (self.list_args.into(), self.registry, self.push_args);
         let mut args = expect_args("create", args, 2..)?.into_iter();
         let (list, images) = (args.next().unwrap_or_default(), args.collect());
         let without_attestations = attestations == Attestations::Drop;
@@ -69,7 +74,17 @@ impl CreateArgs {
             (false, false, true, None) => Destination::Store(IfExists::Replace),
             (false, false, false, None) => Destination::Store(IfExists::Refuse),
         };
-        Ok(Command::Create(Options { list, images, destination, selection, insecure, strict, quiet }))
+        Ok(Command::Create(Options {
+            list,
+            images,
+            destination,
+            selection,
+            list_options,
+            absent: absent.into(),
+            insecure,
+            strict,
+            quiet,
+        }))
     }
 }
 

@@ -21,6 +21,7 @@ mod push;
 mod remove;
 mod rm;
 mod show;
+mod spec;
 mod tags;
 mod usage;
 mod values;
@@ -79,7 +80,7 @@ pub fn manual() -> Vec<(String, clap::Command)> {
 #[command(defer = true)]
 enum CliCommand {
     #[command(flatten)]
-    Run(CommandArgs),
+    Run(Box<CommandArgs>),
     Completion(completion::CompletionArgs),
     Help(help::HelpArgs),
     Version(version::VersionArgs),
@@ -103,6 +104,7 @@ enum CommandArgs {
     Remove(remove::RemoveArgs),
     Rm(rm::RmArgs),
     Show(show::ShowArgs),
+    Spec(spec::SpecArgs),
     Tags(tags::TagsArgs),
     Verify(verify::VerifyArgs),
 }
@@ -124,6 +126,7 @@ impl CommandArgs {
             Self::Remove(args) => args.into_command(),
             Self::Rm(args) => args.into_command(),
             Self::Show(args) => args.into_command(),
+            Self::Spec(args) => args.into_command(),
             Self::Tags(args) => args.into_command(),
             Self::Verify(args) => args.into_command(),
         }
@@ -131,10 +134,11 @@ impl CommandArgs {
 }
 
 /// The commands as `mfst --help` lists them, under headings.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
     ("Images and lists in registries", &["copy", "show", "digest", "exists", "tags", "verify", "diff"]),
+    ("Lists in files", &["spec"]),
     ("Logins", &["login", "logout"]),
     ("Other commands", &["completion", "help", "version"]),
 ];

@@ -62,7 +62,7 @@ fn is_debug(debug: bool, log_level: Option<&str>) -> Result<bool, UsageError> {
 mod tests {
     use super::*;
     use crate::commands::create::{Destination, IfExists};
-    use crate::commands::{self, create, push, rm};
+    use crate::commands::{self, annotate, create, push, rm};
 
     fn parsed(line: &str) -> Result<Parsed, UsageError> {
         parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
@@ -130,6 +130,7 @@ mod tests {
         else {
             panic!()
         };
+        let annotate::Subject::Entry(_, options) = options.subject else { panic!() };
         assert_eq!((options.os.as_str(), options.os_features.len()), ("--arch", 3));
     }
 

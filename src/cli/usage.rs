@@ -54,6 +54,11 @@ pub(super) fn question(error: UsageError) -> UsageError {
     UsageError { exit_code: COULD_NOT_TELL, ..error }
 }
 
+/// A flag that means nothing to the command.
+pub(super) fn unknown_flag(command: &str, flag: &str) -> UsageError {
+    usage_error(&format!("unknown flag: {flag}"), command, 125)
+}
+
 /// An unknown log level.
 pub(super) fn log_level(level: &str) -> UsageError {
     UsageError { message: format!("Unable to parse logging level: {level}"), exit_code: 1, hint: None }
@@ -79,7 +84,7 @@ pub(super) fn from_clap(error: &clap::Error, root: &clap::Command, arguments: &[
     let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let flag = text(ContextKind::InvalidArg);
     let reworded = match error.kind() {
-        ErrorKind::UnknownArgument => usage_error(&unknown_flag(&flag, arguments), command, 125),
+        ErrorKind::UnknownArgument => usage_error(&describe_unknown_flag(&flag, arguments), command, 125),
         ErrorKind::InvalidValue => {
             let flag = flag.split([' ', '=', '[']).next().unwrap_or_default();
             usage_error(&format!("flag needs an argument: {flag}"), command, 125)
@@ -155,7 +160,7 @@ fn command_of(root: &clap::Command, words: &[OsString]) -> String {
 }
 
 /// pflag names the rest of the cluster in which it met an unknown letter.
-fn unknown_flag(flag: &str, words: &[OsString]) -> String {
+fn describe_unknown_flag(flag: &str, words: &[OsString]) -> String {
     if flag.starts_with("--") {
         let word = words.iter().map(|word| word.to_string_lossy()).find(|word| word.starts_with(flag));
         return match word {

@@ -1,7 +1,8 @@
 //! The values of flags. Switches and comma-separated lists are read as Go's pflag reads them.
 
 use crate::commands::ReportFormat;
-use crate::manifest::{InvalidPlatform, PlatformSelector};
+use crate::commands::list_options::Annotation;
+use crate::manifest::{IndexFormat, InvalidPlatform, Platform, PlatformSelector};
 use clap::{Arg, ArgAction};
 use std::num::IntErrorKind;
 use std::time::Duration;
@@ -142,12 +143,19 @@ pub(super) fn parse_platform(text: &str) -> Result<PlatformSelector, InvalidPlat
     PlatformSelector::parse(text)
 }
 
-/// Reads an annotation, `KEY=VALUE`.
-pub(super) fn parse_key_value(text: &str) -> Result<(String, String), InvalidValue> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(InvalidValue("KEY=VALUE")),
-    }
+/// Reads one platform in full.
+pub(super) fn parse_exact_platform(text: &str) -> Result<Platform, InvalidPlatform> {
+    Platform::parse(text)
+}
+
+/// Reads an annotation, `[SELECTOR:]KEY=VALUE`.
+pub(super) fn parse_annotation(text: &str) -> Result<Annotation, InvalidValue> {
+    Annotation::parse(text).ok_or(InvalidValue("[SELECTOR:]KEY=VALUE"))
+}
+
+/// Reads the format of a list.
+pub(super) fn parse_media_type(text: &str) -> Result<IndexFormat, InvalidValue> {
+    IndexFormat::parse(text).ok_or(InvalidValue("auto, docker or oci"))
 }
 
 #[cfg(test)]

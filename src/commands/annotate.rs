@@ -1,19 +1,44 @@
-//! `mfst annotate`: changes the platform and annotations of an image in a local manifest list.
+//! `mfst annotate`: changes a local manifest list, or the platform and annotations of an image in it.
 
+use super::entry::{self, EntryError};
+use super::list_options::ListOptions;
 use crate::app::App;
+use crate::content::Content;
+use crate::draft::{Draft, ListChange, ListSettings, Setting};
 use crate::manifest::{Descriptor, Platform, canonical_arch, is_known};
 use crate::reference::Reference;
 use crate::store::StoreError;
+use crate::warning;
 use anyhow::Context as _;
 use thiserror::Error;
 
-/// The arguments and flags of `annotate`. Empty strings leave a field unchanged.
-#[derive(Debug, Default)]
+/// The arguments and flags of `annotate`.
+#[derive(Debug)]
 pub struct Options {
     /// The list, as typed.
     pub list: String,
-    /// The image, as typed.
-    pub image: String,
+    /// What to annotate.
+    pub subject: Subject,
+    /// What to clear before anything is set.
+    pub clear: Vec<Field>,
+    /// Annotations to set and, for the list, its other fields.
+    pub list_options: ListOptions,
+    /// Whether unverified TLS and plain HTTP are allowed.
+    pub insecure: bool,
+}
+
+/// What is annotated.
+#[derive(Debug)]
+pub enum Subject {
+    /// The list itself.
+    List,
+    /// An entry, as typed.
+    Entry(String, Box<EntryOptions>),
+}
+
+/// What to set of an entry's platform. Empty strings leave a field unchanged.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct EntryOptions {
     /// The architecture, by OCI's or another common name.
     pub arch: String,
     /// The operating system.
@@ -24,10 +49,8 @@ pub struct Options {
     pub os_version: String,
     /// The variant of the architecture.
     pub variant: String,
-    /// Annotations to set.
-    pub annotations: Vec<(String, String)>,
-    /// What to clear before anything is set.
-    pub clear: Vec<Field>,
+    /// Operating system, architecture and variant; the version of the operating system if it names one.
+    pub platform: Option<Platform>,
 }
 
 /// A field that can be cleared. Operating system and architecture are required.
@@ -43,6 +66,10 @@ pub enum Field {
     Annotations,
     /// The annotation with this key.
     Annotation(String),
+    /// The manifest that the list refers to.
+    Subject,
+    /// The type of the artifact that the list describes.
+    ArtifactType,
 }
 
 /// Why an image cannot be annotated.
@@ -56,28 +83,88 @@ enum AnnotateError {
     Store(#[from] StoreError),
 }
 
-/// Changes the entry and stores it again.
+/// Changes the list or one of its entries and stores it again.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
         .with_context(|| format!("annotate: error parsing name for manifest list {}", options.list))?;
-    let image = Reference::parse(&options.image)
-        .with_context(|| format!("annotate: error parsing name for manifest {}", options.image))?;
-    let annotated = app.store.update(&list, &image, |entry| {
-        options.clear.iter().for_each(|field| field.clear(&mut entry.descriptor));
-        entry.descriptor.annotations.extend(options.annotations.iter().cloned());
-        options.apply(entry.descriptor.platform.get_or_insert_with(Platform::default))
+    match &options.subject {
+        Subject::List => annotate_list(app, &list, options),
+        Subject::Entry(name, changes) => annotate_entry(app, &list, name, changes, options),
+    }
+}
+
+fn annotate_list(app: &App, list: &Reference, options: &Options) -> anyhow::Result<()> {
+    // Looked up before anything is locked, so that a mistyped name leaves no trace.
+    app.store.load(list)?;
+    let subject = if options.list_options.subject.is_some() {
+        let content = Content::new(app.client(options.insecure));
+        app.block_on(options.list_options.fetch_subject(&content))?
+    } else {
+        None
+    };
+    app.store.amend(list, |draft| {
+        if draft.entries.is_empty() {
+            return Err(StoreError::NotFound(list.clone()).into());
+        }
+        let mut settings = draft.settings.clone();
+        options.clear.iter().for_each(|field| field.clear_of_list(&mut settings));
+        let settings = Some(options.list_options.apply(settings, subject));
+        let mut change = ListChange { settings, ..ListChange::default() };
+        options.list_options.annotate_change(draft, &mut change)?;
+        check(app, &change.apply(draft))?;
+        anyhow::Ok(change)
+    })
+}
+
+fn check(app: &App, draft: &Draft) -> anyhow::Result<()> {
+    draft.check_format()?;
+    warning::report(&app.console, draft.lost().into_iter().map(warning::Warning::Lost).collect(), false)
+}
+
+fn annotate_entry(
+    app: &App,
+    list: &Reference,
+    name: &str,
+    changes: &EntryOptions,
+    options: &Options,
+) -> anyhow::Result<()> {
+    let image = entry::resolve(app, list, name).map_err(|error| match error {
+        EntryError::Reference(error) => {
+            anyhow::Error::from(error).context(format!("annotate: error parsing name for manifest {name}"))
+        }
+        other => other.into(),
+    })?;
+    let annotations = options.list_options.annotations.iter();
+    let annotated = app.store.update(list, &image, |entry| {
+        options.clear.iter().for_each(|field| field.clear_of_entry(&mut entry.descriptor));
+        entry.descriptor.annotations.extend(annotations.map(|it| (it.key.clone(), it.value.clone())));
+        changes.apply(entry.descriptor.platform.get_or_insert_with(Platform::default))
     });
     annotated.map_err(|error| match error {
-        AnnotateError::Store(StoreError::NotFound(_)) => {
-            AnnotateError::NoSuchImage { image: options.image.clone(), list: options.list.clone() }.into()
-        }
+        AnnotateError::Store(StoreError::NotFound(_)) => no_such_image(name, &options.list),
         AnnotateError::Store(error) => error.into(),
         other => other.into(),
     })
 }
 
+fn no_such_image(image: &str, list: &str) -> anyhow::Error {
+    AnnotateError::NoSuchImage { image: image.to_owned(), list: list.to_owned() }.into()
+}
+
 impl Field {
-    fn clear(&self, descriptor: &mut Descriptor) {
+    /// Whether a list has such a field.
+    #[must_use]
+    pub fn is_of_list(&self) -> bool {
+        !matches!(self, Self::Variant | Self::OsVersion | Self::OsFeatures)
+    }
+
+    /// Whether an entry has such a field.
+    #[must_use]
+    pub fn is_of_entry(&self) -> bool {
+        !matches!(self, Self::Subject | Self::ArtifactType)
+    }
+
+    fn clear_of_entry(&self, descriptor: &mut Descriptor) {
         let platform = descriptor.platform.get_or_insert_with(Platform::default);
         match self {
             Self::Variant => platform.variant.clear(),
@@ -85,17 +172,33 @@ impl Field {
             Self::OsFeatures => platform.os_features.clear(),
             Self::Annotations => descriptor.annotations.clear(),
             Self::Annotation(key) => drop(descriptor.annotations.remove(key)),
+            Self::Subject | Self::ArtifactType => {}
+        }
+    }
+
+    fn clear_of_list(&self, settings: &mut ListSettings) {
+        match self {
+            Self::Annotations => settings.annotations.clear_all(),
+            Self::Annotation(key) => settings.annotations.clear(key),
+            Self::Subject => settings.subject = Setting::Cleared,
+            Self::ArtifactType => settings.artifact_type = Setting::Cleared,
+            Self::Variant | Self::OsVersion | Self::OsFeatures => {}
         }
     }
 }
 
-impl Options {
+impl EntryOptions {
     fn apply(&self, platform: &mut Platform) -> Result<(), AnnotateError> {
         let set = |field: &mut String, value: &str| {
             if !value.is_empty() {
                 value.clone_into(field);
             }
         };
+        if let Some(stated) = &self.platform {
+            (platform.os, platform.architecture) = (stated.os.clone(), stated.architecture.clone());
+            platform.variant.clone_from(&stated.variant);
+            set(&mut platform.os_version, &stated.os_version);
+        }
         let (arch, implied_variant) = canonical_arch(&self.arch);
         set(&mut platform.os, &self.os);
         set(&mut platform.architecture, arch);
@@ -126,8 +229,11 @@ mod tests {
     #[test]
     fn what_is_not_given_stays() {
         let mut platform = Platform { os_features: vec!["a".into()], variant: "v8".into(), ..linux("arm64") };
-        let options =
-            Options { os_version: "1".into(), os_features: vec!["a".into(), "b".into()], ..Options::default() };
+        let options = EntryOptions {
+            os_version: "1".into(),
+            os_features: vec!["a".into(), "b".into()],
+            ..EntryOptions::default()
+        };
         options.apply(&mut platform).unwrap();
         let expected = Platform {
             os_features: vec!["a".into(), "b".into()],
@@ -142,7 +248,7 @@ mod tests {
     fn another_name_of_an_architecture_brings_its_variant_unless_one_is_given() {
         let annotated = |arch: &str, variant: &str| {
             let mut platform = linux("amd64");
-            let options = Options { arch: arch.into(), variant: variant.into(), ..Options::default() };
+            let options = EntryOptions { arch: arch.into(), variant: variant.into(), ..EntryOptions::default() };
             options.apply(&mut platform).unwrap();
             (platform.architecture, platform.variant)
         };
@@ -153,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_resulting_pair_is_named_when_it_cannot_be() {
-        let options = Options { arch: "bogus".into(), ..Options::default() };
+        let options = EntryOptions { arch: "bogus".into(), ..EntryOptions::default() };
         let message = options.apply(&mut linux("amd64")).unwrap_err().to_string();
         assert_eq!(message, "manifest entry for image has unsupported os/arch combination: linux/bogus");
     }

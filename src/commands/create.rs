@@ -1,17 +1,21 @@
 //! `mfst create`: makes a local manifest list, amends one, or sends one right to its registry.
 
+use super::list_options::ListOptions;
+use super::sources::{self, NamedSource, SourceName, TypedSource};
 use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListSettings, SourceList};
 use crate::location::Location;
-use crate::manifest::ListEntry;
+use crate::manifest::{Descriptor, ListEntry, Platform};
 use crate::publish::{self, PushOptions, StaleTags};
 use crate::reference::Reference;
-use crate::resolve::{self, Request, Resolved, Selection, amend};
+use crate::resolve::{Absent, Request, Resolved, Resolver, Selection, Source, amend};
 use crate::store::StoreError;
 use crate::warning::{self, Warning};
 use anyhow::Context as _;
+use futures_util::future::try_join;
 use std::collections::{HashMap, HashSet};
+use thiserror::Error;
 
 /// The arguments and flags of `create`.
 #[derive(Debug)]
@@ -24,6 +28,10 @@ pub struct Options {
     pub destination: Destination,
     /// Which of the images are requested.
     pub selection: Selection,
+    /// What to say about the list itself.
+    pub list_options: ListOptions,
+    /// What to do about images that do not exist.
+    pub absent: Absent,
     /// Whether unverified TLS and plain HTTP are allowed.
     pub insecure: bool,
     /// Whether warnings are errors.
@@ -52,6 +60,22 @@ pub enum IfExists {
     Replace,
 }
 
+/// Of all sources, the registries have none.
+#[derive(Debug, Error)]
+#[error("none of the images exists: {0}")]
+struct NothingThere(String);
+
+/// What the network gave.
+#[derive(Default)]
+struct Fetched {
+    resolved: Resolved,
+    /// The platforms that are stated for images, by source.
+    stated: HashMap<String, Platform>,
+    /// The entries that were not fetched because they cannot have changed.
+    unchanged: Vec<Reference>,
+    subject: Option<Descriptor>,
+}
+
 /// Resolves every image first and then stores or pushes all of them; after any failure the store is as it was.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
@@ -64,28 +88,37 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
 
 fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: IfExists) -> anyhow::Result<()> {
     let current = current_entries(app, list, if_exists)?;
-    let (names, bad_name) = parse_names(&options.images);
-    let (unchanged, requested) = split_unchanged(names, &current, &options.selection);
-    let resolved = if requested.is_empty() {
-        Resolved::default()
-    } else {
-        let content = Content::new(app.client(options.insecure));
-        content.plan(&requested, &[]);
-        app.block_on(resolve(app, &content, list, &requested, options, &current))?
+    let (typed, bad_name) = sources::parse(&options.images);
+    let fetched = match only_unchanged(&typed, &current, options) {
+        Some(unchanged) => Fetched { unchanged, ..Fetched::default() },
+        None => app.block_on(fetch(app, typed, list, options, &current))?,
     };
     // An error in a later name does not hide what is wrong with an earlier image.
     bad_name.map_or(Ok(()), Err)?;
+    let Fetched { resolved, stated, unchanged, subject } = fetched;
     let Resolved { entries, lists, missing, .. } = select(app, resolved, options)?;
     warn_of_missing(app, &missing, &current, options.strict)?;
-    let check = |draft: &Draft| warning::report(&app.console, warning::of_draft(draft), options.strict);
+    let check = |draft: &Draft| {
+        draft.check_format()?;
+        warning::report(&app.console, warning::of_draft(draft), options.strict)
+    };
     match if_exists {
         IfExists::Refuse | IfExists::Replace => {
-            let draft = Draft::new(list.clone(), entries, lists, ListSettings::default());
+            let settings = options.list_options.apply(ListSettings::default(), subject);
+            let mut draft = Draft::new(list.clone(), entries, lists, settings);
+            options.list_options.annotate(&mut draft.entries)?;
             check(&draft)?;
             if if_exists == IfExists::Refuse { app.store.create(&draft)? } else { app.store.replace(&draft)? }
         }
         IfExists::Amend => app.store.amend(list, |current| {
-            let (change, moved) = amend::plan(&current.entries, &entries, &lists, &unchanged);
+            let (mut change, moved) = amend::plan(&current.entries, &entries, &lists, &unchanged);
+            for entry in &mut change.upsert {
+                if let Some(platform) = stated.get(&entry.source()) {
+                    entry.descriptor.platform = Some(platform.clone());
+                }
+            }
+            change.settings = Some(options.list_options.apply(current.settings.clone(), subject));
+            options.list_options.annotate_change(current, &mut change)?;
             check(&change.apply(current))?;
             for amend::Moved { source, old, new } in moved {
                 app.console.hint(format_args!("{source} has moved: {old} -> {new}"));
@@ -94,6 +127,45 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: I
         })?,
     }
     if options.quiet { Ok(()) } else { app.print(format!("Created manifest list {list}\n")) }
+}
+
+/// The sources, if none of them has to be fetched and there is nothing else to fetch.
+fn only_unchanged(typed: &[TypedSource], current: &[ListEntry], options: &Options) -> Option<Vec<Reference>> {
+    let image = |source: &TypedSource| match &source.name {
+        SourceName::Image(location) => {
+            Some(NamedSource { location: location.clone(), platform: source.platform.clone() })
+        }
+        SourceName::Pattern { .. } => None,
+    };
+    let images: Option<Vec<NamedSource>> = typed.iter().map(image).collect();
+    let (unchanged, requested) = split_unchanged(sources::distinct(images?).ok()?, current, &options.selection);
+    (requested.is_empty() && options.list_options.subject.is_none()).then_some(unchanged)
+}
+
+/// Fetches everything that a local list needs from registries.
+async fn fetch(
+    app: &App,
+    typed: Vec<TypedSource>,
+    list: &Reference,
+    options: &Options,
+    current: &[ListEntry],
+) -> anyhow::Result<Fetched> {
+    let content = Content::new(app.client(options.insecure));
+    content.plan(&sources::locations(&typed), &[]);
+    let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
+    let stated = stated(&named);
+    let (unchanged, requested) = split_unchanged(named, current, &options.selection);
+    let (resolved, subject) = try_join(
+        resolve(app, &content, list, &requested, options, current),
+        options.list_options.fetch_subject(&content),
+    )
+    .await?;
+    Ok(Fetched { resolved, stated, unchanged, subject })
+}
+
+/// The platforms that are stated for images, by source.
+fn stated(sources: &[NamedSource]) -> HashMap<String, Platform> {
+    sources.iter().filter_map(|source| Some((source.location.to_string(), source.platform.clone()?))).collect()
 }
 
 /// The entries that the store has of the list, as far as they matter.
@@ -108,35 +180,24 @@ fn current_entries(app: &App, list: &Reference, if_exists: IfExists) -> anyhow::
 /// Separates the images that are not fetched again: a digest cannot come to mean something else. With a selection they
 /// are fetched, to see whether they match it, and so are those that an old docker stored without their bytes.
 fn split_unchanged(
-    names: Vec<Location>,
+    sources: Vec<NamedSource>,
     current: &[ListEntry],
     selection: &Selection,
-) -> (Vec<Reference>, Vec<Location>) {
+) -> (Vec<Reference>, Vec<NamedSource>) {
     let pinned = current.iter().filter(|entry| entry.reference.digest().is_some() && !entry.raw.is_empty());
     let pinned: HashSet<&Reference> = pinned.map(|entry| &entry.reference).collect();
     let (mut unchanged, mut requested) = (Vec::new(), Vec::new());
-    for name in names {
-        match name {
-            Location::Registry(name) if *selection == Selection::default() && pinned.contains(&name) => {
-                unchanged.push(name);
+    for source in sources {
+        match &source.location {
+            Location::Registry(name)
+                if *selection == Selection::default() && source.platform.is_none() && pinned.contains(name) =>
+            {
+                unchanged.push(name.clone());
             }
-            name => requested.push(name),
+            _ => requested.push(source),
         }
     }
     (unchanged, requested)
-}
-
-/// Parses names, each once, stopping at the first invalid one.
-fn parse_names(names: &[String]) -> (Vec<Location>, Option<anyhow::Error>) {
-    let (mut locations, mut known) = (Vec::new(), HashSet::new());
-    for name in names {
-        match Location::parse_source(name).map(Location::absolute) {
-            Ok(location) if known.insert(location.clone()) => locations.push(location),
-            Ok(_) => {}
-            Err(error) => return (locations, Some(error.into())),
-        }
-    }
-    (locations, None)
 }
 
 /// Resolves the images. One that the list has may be missing in the registry.
@@ -144,18 +205,25 @@ async fn resolve(
     app: &App,
     content: &Content,
     list: &Reference,
-    sources: &[Location],
+    named: &[NamedSource],
     options: &Options,
     current: &[ListEntry],
 ) -> anyhow::Result<Resolved> {
+    let sources: Vec<Source> = named.iter().map(|source| source.to_source(&options.selection)).collect();
     let known: HashSet<String> = current.iter().filter(|entry| !entry.raw.is_empty()).map(ListEntry::source).collect();
     let request = Request {
-        sources,
+        sources: &sources,
         repository: list,
-        selection: &options.selection,
-        may_be_missing: &|source| known.contains(&source.to_string()),
+        may_be_missing: &|source| options.absent.ignore || known.contains(&source.to_string()),
+        wait: options.absent.wait,
     };
-    resolve::resolve(content, &request, &app.progress(options.quiet)).await
+    let resolved = Resolver::new(content).resolve(&request, &app.progress(options.quiet)).await?;
+    let is_all_missing = !sources.is_empty() && resolved.missing.len() == sources.len();
+    if is_all_missing && resolved.missing.iter().any(|source| !known.contains(&source.to_string())) {
+        let missing: Vec<String> = resolved.missing.iter().map(ToString::to_string).collect();
+        return Err(NothingThere(missing.join(", ")).into());
+    }
+    Ok(resolved)
 }
 
 /// Applies the selection, takes each image once, and warns about platforms without an image.
@@ -192,26 +260,34 @@ fn distinct(entries: Vec<ListEntry>, lists: &mut [SourceList]) -> Vec<ListEntry>
 
 /// docker, too, keeps an entry of the list whose image the registry no longer has.
 fn warn_of_missing(app: &App, missing: &[Location], current: &[ListEntry], is_strict: bool) -> anyhow::Result<()> {
-    let gone = missing.iter().filter_map(|source| {
+    let warning = |source: &Location| {
         let source_name = source.to_string();
-        let old = current.iter().find(|entry| entry.source() == source_name)?.source_digest().to_owned();
-        Some(Warning::Gone { source_name, old })
-    });
-    warning::report(&app.console, gone.collect(), is_strict)
+        match current.iter().find(|entry| entry.source() == source_name) {
+            Some(entry) => Warning::Gone { source_name, old: entry.source_digest().to_owned() },
+            None => Warning::Missing(source_name),
+        }
+    };
+    warning::report(&app.console, missing.iter().map(warning).collect(), is_strict)
 }
 
 /// Sends a list to its registry without storing anything.
 fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOptions) -> anyhow::Result<()> {
-    let (names, bad_name) = parse_names(&options.images);
+    let (typed, bad_name) = sources::parse(&options.images);
     bad_name.map_or(Ok(()), Err)?;
     let content = Content::new(app.client(options.insecure));
     let targets = push.targets(list)?;
     let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
-    content.plan(&names, &written);
+    content.plan(&sources::locations(&typed), &written);
     app.block_on(content.connecting(async {
-        let resolved = resolve(app, &content, list, &names, options, &[]).await?;
-        let Resolved { entries, lists, .. } = select(app, resolved, options)?;
-        let draft = Draft::new(list.clone(), entries, lists, ListSettings::default());
+        let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
+        let (resolved, subject) =
+            try_join(resolve(app, &content, list, &named, options, &[]), options.list_options.fetch_subject(&content))
+                .await?;
+        let Resolved { entries, lists, missing, .. } = select(app, resolved, options)?;
+        warn_of_missing(app, &missing, &[], options.strict)?;
+        let settings = options.list_options.apply(ListSettings::default(), subject);
+        let mut draft = Draft::new(list.clone(), entries, lists, settings);
+        options.list_options.annotate(&mut draft.entries)?;
         publish::publish(app, &content, &targets, draft, push, StaleTags::Ignore).await
     }))?;
     Ok(())

@@ -1,5 +1,6 @@
 //! `mfst inspect`: shows a manifest or a manifest list, local or in a registry.
 
+use super::entry;
 use crate::app::App;
 use crate::content::Content;
 use crate::digest::Digest;
@@ -12,7 +13,6 @@ use crate::resolve::{self, Child, Document, Walker, find};
 use crate::store::StoreError;
 use crate::view::docker;
 use anyhow::Context as _;
-use std::rc::Rc;
 use thiserror::Error;
 
 /// The arguments and flags of `inspect`.
@@ -50,7 +50,8 @@ struct NoBytes(Reference);
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let reference = Reference::parse(&options.name)?;
     if let Some(list) = &options.list {
-        let entry = [app.store.get(&Reference::parse(list)?, &reference)?];
+        let list = Reference::parse(list)?;
+        let entry = [app.store.get(&list, &entry::resolve(app, &list, &options.name)?)?];
         if let Some(requested) = &options.platform {
             find::choose(&entry, |entry| &entry.descriptor, requested)?;
         }
@@ -108,7 +109,7 @@ async fn show_remote(
     options: &Options,
 ) -> anyhow::Result<Vec<u8>> {
     let walker = Walker::new(content);
-    let root = Rc::new(walker.root(&Location::Registry(reference.clone())).await?);
+    let root = walker.root(&Location::Registry(reference.clone())).await?;
     match &options.platform {
         None => show_document(app, &walker, reference, &root, None, options.view).await,
         Some(requested) => {

@@ -1,14 +1,17 @@
 //! The commands, one file each.
 
 pub mod annotate;
+mod assemble;
 pub mod complete;
 pub mod copy;
 pub mod create;
 pub mod diff;
 pub mod digest;
 mod entries;
+mod entry;
 pub mod exists;
 pub mod inspect;
+pub mod list_options;
 pub mod login;
 pub mod logout;
 pub mod ls;
@@ -17,6 +20,8 @@ pub mod remove;
 pub mod rm;
 mod several;
 pub mod show;
+mod sources;
+pub mod spec;
 pub mod tags;
 pub mod verify;
 
@@ -57,6 +62,8 @@ pub enum Command {
     Rm(rm::Options),
     /// `mfst show`
     Show(show::Options),
+    /// `mfst spec`
+    Spec(spec::Options),
     /// `mfst tags`
     Tags(tags::Options),
     /// `mfst verify`
@@ -105,6 +112,7 @@ impl Command {
             Self::Remove(options) => remove::run(app, options)?,
             Self::Rm(options) => rm::run(app, options)?,
             Self::Show(options) => show::run(app, options)?,
+            Self::Spec(options) => spec::run(app, options)?,
             Self::Tags(options) => tags::run(app, options)?,
             Self::Verify(options) => return verify::run(app, options),
         }

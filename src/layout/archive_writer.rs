@@ -3,13 +3,12 @@
 
 use super::archive::BLOCK;
 use super::writer::LayoutEntry;
-use super::{INDEX_FILE, LayoutError, MARKER, MARKER_FILE, blob_name, index};
+use super::{INDEX_FILE, LayoutError, MARKER, MARKER_FILE, blob_name, index, staged};
 use crate::digest::Digest;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use tar::{EntryType, Header};
 use tempfile::NamedTempFile;
@@ -47,9 +46,8 @@ pub struct RegionWriter<'a> {
 impl ArchiveWriter {
     pub(super) fn open(path: &Path) -> Result<Self, LayoutError> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mode = Permissions::from_mode(0o666);
-        let staged = tempfile::Builder::new().prefix(".mfst-").permissions(mode).tempfile_in(directory);
-        let staged = Some(staged.map_err(|error| LayoutError::write(path, error.kind().into()))?);
+        staged::remove_stale(directory);
+        let staged = Some(staged::stage(directory).map_err(|error| LayoutError::write(path, error.kind().into()))?);
         let archive = Self {
             path: path.to_owned(),
             state: RefCell::new(State { staged, end: 0, blobs: HashMap::new(), finished: HashSet::new() }),

@@ -6,6 +6,7 @@ mod directory_writer;
 mod error;
 mod index;
 mod reader;
+mod staged;
 mod writer;
 
 pub use error::LayoutError;

@@ -38,6 +38,19 @@ pub enum IndexFormat {
     Oci,
 }
 
+impl IndexFormat {
+    /// Reads `auto`, `docker` or `oci`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "docker" => Some(Self::Docker),
+            "oci" => Some(Self::Oci),
+            _ => None,
+        }
+    }
+}
+
 /// A manifest list, ready to be shown or pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestList {

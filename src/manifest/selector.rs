@@ -6,30 +6,39 @@ use thiserror::Error;
 
 /// A text that is not a platform.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("\"{0}\" is not a platform; one is OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7")]
+#[error("\"{0}\" is not a platform; one is OS/ARCH[/VARIANT][:OS.VERSION], such as linux/arm/v7")]
 pub struct InvalidPlatform(String);
 
-/// One platform, or all variants of it.
+/// One platform, or all variants or versions of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformSelector {
     os: String,
     architecture: String,
     /// None for any.
     variant: Option<String>,
+    /// None for any.
+    os_version: Option<String>,
 }
 
 impl PlatformSelector {
-    /// Parses `os/arch[/variant]`; common other names of architectures are translated.
+    /// Reads `os/arch[/variant][:os.version]`; other usual names of architectures are translated.
     pub fn parse(text: &str) -> Result<Self, InvalidPlatform> {
-        let mut parts = text.split('/');
+        let (name, os_version) = text.split_once(':').map_or((text, None), |(name, version)| (name, Some(version)));
+        let mut parts = name.split('/');
         let (os, arch, variant) = (parts.next(), parts.next(), parts.next());
         let is_word =
             |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        match (os.filter(is_word), arch.filter(is_word), variant, parts.next()) {
-            (Some(os), Some(arch), variant, None) if variant.is_none_or(|variant| is_word(&variant)) => {
+        let is_version = |version: &str| version.starts_with(|first: char| first.is_ascii_digit()) && is_word(&version);
+        let is_valid = variant.is_none_or(|variant| is_word(&variant)) && os_version.is_none_or(is_version);
+        match (os.filter(is_word), arch.filter(is_word), parts.next()) {
+            (Some(os), Some(arch), None) if is_valid => {
                 let (architecture, implied) = canonical_arch(arch);
-                let (os, architecture) = (os.to_owned(), architecture.to_owned());
-                Ok(Self { os, architecture, variant: variant.or(implied).map(str::to_owned) })
+                Ok(Self {
+                    os: os.to_owned(),
+                    architecture: architecture.to_owned(),
+                    variant: variant.or(implied).map(str::to_owned),
+                    os_version: os_version.map(str::to_owned),
+                })
             }
             _ => Err(InvalidPlatform(text.to_owned())),
         }
@@ -47,6 +56,7 @@ impl PlatformSelector {
         let wanted = |variant| variant_of(&self.architecture, variant);
         self.os == platform.os
             && self.architecture == platform.architecture
+            && self.os_version.as_ref().is_none_or(|version| *version == platform.os_version)
             && self
                 .variant
                 .as_ref()
@@ -62,11 +72,19 @@ fn variant_of<'a>(architecture: &str, variant: &'a str) -> &'a str {
 impl fmt::Display for PlatformSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))?;
+        self.os_version.as_ref().map_or(Ok(()), |version| write!(f, ":{version}"))
     }
 }
 
 impl Platform {
+    /// Reads one platform, `os/arch[/variant][:os.version]`: what is not named it does not have.
+    pub fn parse(text: &str) -> Result<Self, InvalidPlatform> {
+        let PlatformSelector { os, architecture, variant, os_version } = PlatformSelector::parse(text)?;
+        let (variant, os_version) = (variant.unwrap_or_default(), os_version.unwrap_or_default());
+        Ok(Self { architecture, os, os_version, variant, ..Self::default() })
+    }
+
     /// Whether it names an operating system and an architecture, be they `unknown`.
     #[must_use]
     pub fn is_specified(&self) -> bool {
@@ -144,7 +162,19 @@ mod tests {
 
     #[test]
     fn what_names_no_platform_is_refused() {
-        for text in ["", "linux", "linux/", "/amd64", "linux/arm/", "linux/arm/v7/x", "li nux/arm", "linux/arm@v7"] {
+        for text in [
+            "linux/arm:",
+            "linux/arm:1/2",
+            "linux/arm:x",
+            "",
+            "linux",
+            "linux/",
+            "/amd64",
+            "linux/arm/",
+            "linux/arm/v7/x",
+            "li nux/arm",
+            "linux/arm@v7",
+        ] {
             assert_eq!(PlatformSelector::parse(text), Err(InvalidPlatform(text.to_owned())), "{text}");
         }
     }
@@ -155,5 +185,9 @@ mod tests {
         assert!(!windows("10.0.17763.1").is_same(&windows("10.0.20348.1")));
         assert!(platform("linux/arm64/v8").is_same(&platform("linux/arm64")));
         assert_eq!(windows("10.0").to_string(), "windows/amd64:10.0");
+        let selector = PlatformSelector::parse("windows/amd64:10.0").unwrap();
+        assert!(selector.matches(&windows("10.0")) && !selector.matches(&windows("10.1")));
+        assert_eq!(selector.to_string(), "windows/amd64:10.0");
+        assert_eq!(Platform::parse("windows/x86_64:10.0").unwrap(), windows("10.0"));
     }
 }

@@ -52,7 +52,7 @@ pub fn plan(
         upsert.push(image);
     }
     upsert.extend(unchanged.iter().filter_map(|name| by_name.get(name)).map(|&entry| entry.clone()));
-    (ListChange { upsert, remove, lists: lists.to_vec() }, moved)
+    (ListChange { upsert, remove, lists: lists.to_vec(), settings: None }, moved)
 }
 
 fn movement(source: String, old: &ListEntry, new: &ListEntry) -> Option<Moved> {

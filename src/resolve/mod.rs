@@ -5,12 +5,14 @@ pub mod find;
 mod limits;
 mod platforms;
 mod selection;
+mod source;
 pub mod stale;
 mod survey;
 mod walk;
 
 pub use limits::{ReadLimits, SharedMemory};
 pub use selection::{NoMatchingImage, Selection};
+pub use source::{Absent, Source, StatedPlatform};
 pub use survey::{Defect, Surveyed, survey};
 pub use walk::{Document, MAX_DEPTH, Walker, is_list, size_limit};
 
@@ -27,7 +29,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use platforms::Platforms;
 use std::collections::HashSet;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use walk::Leaf;
 
@@ -46,6 +50,9 @@ pub enum ResolveError {
     /// A config with a platform of many kilobytes.
     #[error("the platform in the image config {0} is too long")]
     PlatformTooLong(String),
+    /// A platform stated for a list.
+    #[error("{0} is a manifest list; its images have platforms of their own")]
+    PlatformOfList(String),
     /// A manifest whose config has no valid digest.
     #[error("invalid digest format")]
     ConfigDigest,
@@ -66,70 +73,105 @@ pub struct Resolved {
 
 /// What to resolve.
 pub struct Request<'a> {
-    /// The images and lists, as locations.
-    pub sources: &'a [Location],
+    /// The images and lists.
+    pub sources: &'a [Source],
     /// The repository that images in layouts get names of.
     pub repository: &'a Reference,
-    /// Which images of lists are requested.
-    pub selection: &'a Selection,
     /// The sources that may be missing.
     pub may_be_missing: &'a (dyn Fn(&Location) -> bool + 'a),
+    /// How long to wait for sources that do not exist yet.
+    pub wait: Duration,
 }
 
-/// Resolves sources concurrently. The result is in the order of the sources, and the error is that of the first source
-/// that has one.
-pub async fn resolve(content: &Content, request: &Request<'_>, progress: &Progress) -> anyhow::Result<Resolved> {
-    let bar = progress.items("resolving images:", request.sources.len());
-    let resolver = Resolver { walker: Walker::new(content), platforms: Platforms::default(), request };
-    let sources = request.sources.iter().map(|source| resolver.source(source));
-    let mut sources = pin!(stream::iter(sources).buffered(content.concurrency()));
-    let mut all = Resolved::default();
-    while let Some(one) = sources.try_next().await? {
-        bar.advance(1);
-        all.entries.extend(one.entries);
-        all.lists.extend(one.lists);
-        all.skipped.extend(one.skipped);
-        all.missing.extend(one.missing);
-    }
-    Ok(all)
-}
+/// The first and the longest pause between two looks for a source that does not exist yet.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
-struct Resolver<'a> {
+/// Resolves sources; manifests and configs are fetched once for all requests.
+pub struct Resolver<'a> {
     walker: Walker<'a>,
     platforms: Platforms,
-    request: &'a Request<'a>,
 }
 
-impl Resolver<'_> {
-    async fn source(&self, source: &Location) -> anyhow::Result<Resolved> {
-        let root = match self.walker.root(source).await {
-            Err(error) if (self.request.may_be_missing)(source) && is_not_found(&error) => {
-                return Ok(Resolved { missing: vec![source.clone()], ..Resolved::default() });
+impl<'a> Resolver<'a> {
+    /// A resolver that has read nothing yet.
+    #[must_use]
+    pub fn new(content: &'a Content) -> Self {
+        Self { walker: Walker::new(content), platforms: Platforms::default() }
+    }
+
+    /// Resolves sources concurrently. The result is in the order of the sources, and the error is that of the first
+    /// source that has one.
+    pub async fn resolve(&self, request: &Request<'_>, progress: &Progress) -> anyhow::Result<Resolved> {
+        let mut all = Resolved::default();
+        for one in self.resolve_each(request, progress).await? {
+            all.entries.extend(one.entries);
+            all.lists.extend(one.lists);
+            all.skipped.extend(one.skipped);
+            all.missing.extend(one.missing);
+        }
+        Ok(all)
+    }
+
+    /// The same, with what came of each source by itself.
+    pub async fn resolve_each(&self, request: &Request<'_>, progress: &Progress) -> anyhow::Result<Vec<Resolved>> {
+        let bar = progress.items("resolving images:", request.sources.len());
+        let sources = request.sources.iter().map(|source| self.source(request, source));
+        let mut sources = pin!(stream::iter(sources).buffered(self.walker.content.concurrency()));
+        let mut all = Vec::with_capacity(request.sources.len());
+        while let Some(one) = sources.try_next().await? {
+            bar.advance(1);
+            all.push(one);
+        }
+        Ok(all)
+    }
+
+    /// The manifest of a source, which may have to be waited for.
+    async fn root(&self, location: &Location, wait: Duration) -> anyhow::Result<Rc<Document>> {
+        wait_for(wait, || self.walker.root(location)).await
+    }
+
+    async fn source(&self, request: &Request<'_>, source: &Source) -> anyhow::Result<Resolved> {
+        let location = &source.location;
+        let root = match self.root(location, request.wait).await {
+            Err(error) if (request.may_be_missing)(location) && is_not_found(&error) => {
+                return Ok(Resolved { missing: vec![location.clone()], ..Resolved::default() });
             }
             root => root?,
         };
         match &root.manifest {
             Manifest::Image(image) => {
-                let reading = self.platforms.get(self.walker.content, source, image);
-                let platform = self.walker.content.asking_targets(source, &root.fetched.digest, reading).await?;
-                let name = self.entry_name(source, &root);
-                let mut entry = assemble(name, &root, image, platform.clone());
-                entry.origin = Some(origin(source, &root, platform, 0));
+                let of_config = if source.platform != StatedPlatform::OfConfig && image.is_artifact() {
+                    Platform::unknown()
+                } else {
+                    let reading = self.platforms.get(self.walker.content, location, image);
+                    self.walker.content.asking_targets(location, &root.fetched.digest, reading).await?
+                };
+                let name = entry_name(request, location, &root);
+                let mut entry = assemble(name, &root, image, source.platform.over(&of_config));
+                entry.origin = Some(origin(location, &root, of_config, 0));
                 Ok(Resolved { entries: vec![entry], ..Resolved::default() })
             }
-            Manifest::Index(index) => self.list(source, &root, index).await,
+            Manifest::Index(index) => self.list(request, source, &root, index).await,
         }
     }
 
-    async fn list(&self, source: &Location, root: &Document, index: &ImageIndex) -> anyhow::Result<Resolved> {
+    async fn list(
+        &self,
+        request: &Request<'_>,
+        Source { location: source, selection, platform }: &Source,
+        root: &Document,
+        index: &ImageIndex,
+    ) -> anyhow::Result<Resolved> {
+        if matches!(platform, StatedPlatform::Exact(_)) {
+            return Err(ResolveError::PlatformOfList(source.to_string()).into());
+        }
         if index.manifests.is_empty() {
             return Err(ResolveError::Empty(source.to_string()).into());
         }
         let mut skipped = Vec::new();
-        let selection = self.request.selection;
         let tree = self.walker.tree(source, index, |entries| selection.prefilter(entries, &mut skipped)).await?;
-        let leaves =
-            tree.leaves.into_iter().enumerate().map(|(position, leaf)| self.leaf(source, root, leaf, position));
+        let leaves = tree.leaves.into_iter().enumerate();
+        let leaves = leaves.map(|(position, leaf)| self.leaf(request, source, root, leaf, position));
         let leaves = stream::iter(leaves).buffered(self.walker.content.concurrency());
         let entries: Vec<ListEntry> = leaves.try_collect().await?;
         if tree.nested.iter().map(|nested| nested.bytes.len()).sum::<usize>() > limits::MAX_NESTED {
@@ -147,7 +189,14 @@ impl Resolver<'_> {
     }
 
     /// Makes an entry of an image in a list. Its platform is what the list says, or else what its config says.
-    async fn leaf(&self, source: &Location, root: &Document, leaf: Leaf, position: usize) -> anyhow::Result<ListEntry> {
+    async fn leaf(
+        &self,
+        request: &Request<'_>,
+        source: &Location,
+        root: &Document,
+        leaf: Leaf,
+        position: usize,
+    ) -> anyhow::Result<ListEntry> {
         let Leaf { entry, document } = leaf;
         let Manifest::Image(image) = &document.manifest else {
             return Err(ResolveError::TooDeep(source.to_string()).into());
@@ -160,7 +209,7 @@ impl Resolver<'_> {
         let digest = document.fetched.digest.clone();
         let name = match source {
             Location::Registry(reference) => reference.pinned_to(digest),
-            Location::Layout(_) => self.request.repository.digest_only(digest),
+            Location::Layout(_) => request.repository.digest_only(digest),
         };
         let mut image = assemble(name, &document, image, platform.clone());
         image.descriptor.annotations.clone_from(&entry.annotations);
@@ -168,12 +217,30 @@ impl Resolver<'_> {
         image.origin = Some(Origin { annotations: entry.annotations, ..origin(source, root, platform, position) });
         Ok(image)
     }
+}
 
-    fn entry_name(&self, source: &Location, root: &Document) -> Reference {
-        match source {
-            Location::Registry(reference) => reference.clone(),
-            Location::Layout(_) => self.request.repository.digest_only(root.fetched.digest.clone()),
+fn entry_name(request: &Request<'_>, source: &Location, root: &Document) -> Reference {
+    match source {
+        Location::Registry(reference) => reference.clone(),
+        Location::Layout(_) => request.repository.digest_only(root.fetched.digest.clone()),
+    }
+}
+
+/// Tries again, with growing pauses, as long as the answer is that something does not exist.
+async fn wait_for<T, F: Future<Output = anyhow::Result<T>>>(
+    wait: Duration,
+    attempt: impl Fn() -> F,
+) -> anyhow::Result<T> {
+    let (mut pause, longest) = PAUSES;
+    let deadline = Instant::now() + wait;
+    loop {
+        let result = attempt().await;
+        let is_in_time = Instant::now() + pause <= deadline;
+        if !is_in_time || !result.as_ref().is_err_and(is_not_found) {
+            return result;
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(longest);
     }
 }
 

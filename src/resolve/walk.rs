@@ -80,9 +80,14 @@ impl<'a> Walker<'a> {
     }
 
     /// The manifest at a location.
-    pub async fn root(&self, location: &Location) -> anyhow::Result<Document> {
-        let fetched = self.content.manifest(location, MANIFEST_LIMIT).await?;
-        let document = Document { manifest: parse(&fetched.content_type, &fetched.bytes)?, fetched };
+    pub async fn root(&self, location: &Location) -> anyhow::Result<Rc<Document>> {
+        let cell = Rc::clone(self.documents.borrow_mut().entry(location.clone()).or_default());
+        let document = cell.get_or_try_init(|| async {
+            let fetched = self.content.manifest(location, MANIFEST_LIMIT).await?;
+            let document = Document { manifest: parse(&fetched.content_type, &fetched.bytes)?, fetched };
+            anyhow::Ok(Rc::new(document))
+        });
+        let document = Rc::clone(document.await?);
         self.count(&document, location)?;
         Ok(document)
     }

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci_spec::image::{ANNOTATION_CREATED, ImageConfiguration};
-use std::rc::Rc;
 
 /// How many configs of a list are fetched at a time: each may have 8 MiB.
 const CONFIG_CONCURRENCY: usize = 2;
@@ -46,7 +45,7 @@ pub struct Shown {
 
 /// Fetches an image or list and as much of its content as the request needs.
 pub async fn look_up(walker: &Walker<'_>, location: &Location, request: Request<'_>) -> anyhow::Result<Shown> {
-    let root = Rc::new(walker.root(location).await?);
+    let root = walker.root(location).await?;
     let Some(platform) = request.platform else { return shown(walker, location, &root, None, request).await };
     let found = find::image(walker, location, root, platform).await?;
     let digest = found.document.fetched.digest.clone();

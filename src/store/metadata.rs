@@ -3,9 +3,9 @@
 
 use super::directory::{Directory, DirectoryId};
 use super::{StoreError, file_name};
-use crate::draft::{Draft, ListSettings, SourceList};
+use crate::draft::{Draft, ListSettings, SourceList, agreed_header};
 use crate::file::Links;
-use crate::manifest::{ListEntry, Origin};
+use crate::manifest::{IndexHeader, ListEntry, Origin};
 use crate::reference::Reference;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -107,9 +107,20 @@ impl ListMetadata {
     /// The list with these entries.
     pub(super) fn into_draft(self, list: &Reference, mut entries: Vec<ListEntry>) -> Draft {
         self.set_origins(&mut entries);
+        let settings = self.settings();
         let lists = lists_of(&entries, self.lists);
-        let settings = self.directories.into_iter().next().map(|directory| directory.settings).unwrap_or_default();
         Draft::new(list.clone(), entries, lists, settings)
+    }
+
+    fn settings(&self) -> ListSettings {
+        self.directories.first().map(|directory| directory.settings.clone()).unwrap_or_default()
+    }
+
+    /// What the user wants of the list with these entries, and what it says beside them.
+    pub(super) fn settings_and_header(&self, entries: &[ListEntry]) -> (ListSettings, IndexHeader) {
+        let settings = self.settings();
+        let header = settings.header(agreed_header(&lists_of(entries, self.lists.clone())));
+        (settings, header)
     }
 
     /// Stores the metadata of a list that is `old` and becomes `draft`.

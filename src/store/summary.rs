@@ -5,7 +5,8 @@ use super::entries::{self, read_stable};
 use super::lock::{Lock, private_directory};
 use super::metadata::ListMetadata;
 use super::{PRIVATE_DIRECTORY, Store, StoreError, file_name};
-use crate::manifest::ListEntry;
+use crate::draft::ListSettings;
+use crate::manifest::{IndexHeader, ListEntry};
 use crate::reference::{Reference, file_safe};
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -21,6 +22,10 @@ pub struct ListSummary {
     pub name_is_guessed: bool,
     /// Its images without their manifests, or why they cannot be read.
     pub images: Result<Vec<ListEntry>, StoreError>,
+    /// What the user wants of the list itself.
+    pub settings: ListSettings,
+    /// What it says beside its entries.
+    pub header: IndexHeader,
     /// When it was last changed.
     pub modified: SystemTime,
 }
@@ -46,17 +51,16 @@ impl Store {
                 images = Err(error);
                 None
             });
-            let name_is_guessed = metadata.is_none();
-            let name = match metadata {
-                Some(metadata) => {
-                    if let Ok(images) = &mut images {
-                        metadata.set_origins(images);
-                    }
-                    metadata.name
-                }
-                None => guess(&name.to_string_lossy(), images.as_deref().unwrap_or_default()),
+            let Some(metadata) = metadata else {
+                let name = guess(&name.to_string_lossy(), images.as_deref().unwrap_or_default());
+                let (settings, header) = (ListSettings::default(), IndexHeader::default());
+                return Ok(ListSummary { name, name_is_guessed: true, images, settings, header, modified });
             };
-            Ok(ListSummary { name, name_is_guessed, images, modified })
+            if let Ok(images) = &mut images {
+                metadata.set_origins(images);
+            }
+            let (settings, header) = metadata.settings_and_header(images.as_deref().unwrap_or_default());
+            Ok(ListSummary { name: metadata.name, name_is_guessed: false, images, settings, header, modified })
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::entries::EntryLine;
 use super::table::{Cell, Table};
 use super::units::{UNITS, ago};
-use crate::manifest::ListEntry;
+use crate::manifest::{IndexFormat, IndexHeader, ListEntry};
 use crate::output::{Palette, cell};
 use crate::store::ListSummary;
 use serde::Serialize;
@@ -25,6 +25,10 @@ pub struct ListLine<'a> {
     entries: Option<usize>,
     platforms: Vec<String>,
     images: Vec<EntryLine>,
+    #[serde(skip_serializing_if = "is_auto")]
+    format: IndexFormat,
+    #[serde(flatten)]
+    header: &'a IndexHeader,
     /// The time of the last change in RFC 3339; `null` before 1970 and after 9999.
     modified: Option<String>,
 }
@@ -39,9 +43,16 @@ impl<'a> ListLine<'a> {
             entries: list.images.as_ref().ok().map(Vec::len),
             platforms: platforms(list),
             images: list.images.as_deref().unwrap_or_default().iter().map(EntryLine::of).collect(),
+            format: list.settings.format,
+            header: &list.header,
             modified: rfc3339(list.modified),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_auto(format: &IndexFormat) -> bool {
+    *format == IndexFormat::Auto
 }
 
 fn rfc3339(time: SystemTime) -> Option<String> {
@@ -85,6 +96,7 @@ fn rounded(age: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::draft::ListSettings;
 
     #[test]
     fn ages_are_shown_in_their_largest_unit() {
@@ -107,6 +119,8 @@ mod tests {
             name: name.to_owned(),
             name_is_guessed: is_guessed,
             images: Ok(Vec::new()),
+            settings: ListSettings::default(),
+            header: IndexHeader::default(),
             modified: SystemTime::UNIX_EPOCH,
         };
         let text = table(&[list("a", false), list("longer", true)], SystemTime::UNIX_EPOCH);

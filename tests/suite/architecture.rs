@@ -23,7 +23,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio::runtime", &["app"]),
     ("fs::", &["store", "config", "auth", "output", "file", "layout", "standin"]),
     ("std::process", &["main", "lib", "standin", "error", "commands", "auth"]),
-    ("std::env", &["main", "standin", "cli", "config", "auth", "transport", "output"]),
+    ("std::env", &["main", "standin", "cli", "config", "auth", "transport", "output", "spec"]),
     ("::stdout()", &["output"]),
     ("::stderr()", &["output"]),
     ("indicatif", &["output"]),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use mfst_testkit::examples::Examples;
 use mfst_testkit::installed;
 use mfst_testkit::sandbox::{CommandOutput, binary};
+use serde_json::Value;
 
 const ENGLISH: &str = "README.md";
 const CHINESE: &str = "README.zh-CN.md";
@@ -92,9 +93,11 @@ fn assert_every_command_works(readme: &str) {
         }
     }
     assert!(ran >= 7, "only {ran} blocks have been run");
-    // The example that copies has done so, and the link stands in for docker.
-    let [here, there] = [&examples.registry, &examples.other].map(|registry| registry.manifest("app", "1.1"));
-    assert!(here.is_some() && here == there);
+    // The lists have been copied, one of them through a file, and the link stands in for docker.
+    for tag in ["1.0", "1.1"] {
+        let [here, there] = [&examples.registry, &examples.other].map(|registry| registry.manifest("app", tag));
+        assert!(here.is_some() && here == there, "app:{tag}");
+    }
     assert!(stands_in(&examples));
 }
 
@@ -150,7 +153,11 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         ("REF", "example.com/app:1.1"),
         ("LIST", "example.com/app:1.1"),
         ("SRC", "example.com/app:1.1"),
+        ("DST", "other.example.com/app:1.1"),
+        ("MIRROR", "other.example.com/app"),
         ("NEW", "example.com/app:1.0-armv7"),
+        ("oci:DIR:TAG", "oci:layout:1.1"),
+        ("oci-archive:FILE", "oci-archive:app.tar"),
         ("A", "example.com/app:1.1-amd64"),
         ("B", "example.com/app:1.1-arm64"),
     ];
@@ -175,6 +182,34 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         let block = Block { shell: "sh".to_owned(), commands: fill(command) };
         let result = run(&examples, &block);
         assert_eq!(result.code, Some(expected), "{}: {result:#?}", block.commands);
+    }
+}
+
+/// The numbers in the section about speed are those of the chart beside them.
+#[test]
+fn the_times_in_the_readme_are_the_measured_ones() {
+    let report: Value = serde_json::from_str(&read("docs/speed.json")).expect("JSON");
+    let results = report["results"].as_array().expect("results");
+    let measured = |tool: &str| {
+        let is_result = |result: &&Value| {
+            let name = result["tool"].as_str().unwrap_or_default();
+            result["task"] == "make" && result["contact"] == "first" && name.starts_with(tool)
+        };
+        results.iter().find(is_result).unwrap_or_else(|| panic!("no result of {tool}"))
+    };
+    let number = |tool: &str, field: &str| measured(tool)[field].as_f64().expect("a number").round();
+    for text in [ENGLISH, CHINESE].map(read) {
+        let (_, section) = text.split_once("speed-dark.svg").expect("the chart");
+        let numbers: Vec<&str> = section.split(|c: char| !c.is_ascii_digit()).collect();
+        for number in [
+            number("mfst create --push", "wall_ms"),
+            number("crane", "wall_ms"),
+            number("docker", "wall_ms"),
+            number("mfst create --push", "round_trips"),
+            number("docker", "round_trips"),
+        ] {
+            assert!(numbers.contains(&number.to_string().as_str()), "{number} is not in {section}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{OCI_INDEX, digest};
@@ -254,4 +255,24 @@ fn a_draft_with_images_of_an_archive_can_be_looked_at_and_pushed() {
     scene.run_ok("push --verify @dst/app:v1");
     let list = scene.pushed("dst/app", "v1");
     assert!([amd64(), arm64()].iter().all(|image| digests(&list).contains(&image.digest().as_str())), "{list}");
+}
+
+#[test]
+fn files_that_killed_copies_left_behind_are_removed_later() {
+    let (scene, _) = scene();
+    let home = scene.home.home();
+    fs::create_dir(home.join("layout")).expect("a directory");
+    let left_behind = |name: &str, age: u64| {
+        let file = fs::File::create(home.join(name)).expect("a file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).expect("a time");
+        file
+    };
+    let _unlocked = [left_behind(".mfst-oci-old", 120), left_behind("layout/.mfst-oci-old", 120)];
+    let locked = left_behind(".mfst-oci-busy", 120);
+    locked.lock().expect("a lock");
+    left_behind(".mfst-oci-new", 0);
+    scene.run_ok("copy @t/app:amd64 oci-archive:app.tar:v1 oci:layout:v1");
+    let exists = |name: &str| home.join(name).exists();
+    assert!(!exists(".mfst-oci-old") && !exists("layout/.mfst-oci-old"));
+    assert!(exists(".mfst-oci-busy") && exists(".mfst-oci-new"));
 }

@@ -50,7 +50,11 @@ fn lists_and_their_entries_are_offered() {
     }
     assert_eq!(offered(&scene, "rm @t/app:v1 "), both[1..], "a list is named once");
     let entries = [name("t/app:amd64"), name("t/app:arm64"), ":4".into()];
-    assert_eq!(offered(&scene, "annotate @t/app:v1 "), entries);
+    assert_eq!(offered(&scene, "create @t/app:v1 "), entries);
+    for command in ["annotate", "inspect", "remove"] {
+        let offered = offered(&scene, &format!("{command} @t/app:v1 "));
+        assert!(["linux/amd64", &entries[0]].iter().all(|entry| offered.iter().any(|it| it == entry)), "{offered:?}");
+    }
     assert_eq!(offered(&scene, "annotate --arch arm64 @t/app:v1 @t/app:am"), [entries[0].as_str(), ":4"]);
     assert_eq!(offered(&scene, "remove @t/app:v1 linux/"), ["linux/amd64", "linux/arm64", ":4"]);
     assert_eq!(offered(&scene, "annotate @t/nope "), [":4"]);

@@ -4,7 +4,7 @@ use mfst_testkit::installed::{find, skip};
 use mfst_testkit::sandbox::{CommandOutput, Sandbox};
 use mfst_testkit::scene::{Scene, first_line};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "create",
     "annotate",
     "inspect",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 19] = [
     "tags",
     "verify",
     "diff",
+    "spec",
     "login",
     "logout",
     "completion",
@@ -117,7 +118,10 @@ fn flags_under_the_heading_about_push_and_no_others_need_it() {
             let value = match flag.split_once(' ') {
                 Some((_, "<PLATFORM>")) => "=linux/amd64",
                 Some((_, "<ACTION>")) => "=drop",
-                Some(_) => "=value",
+                Some((_, "<TIME>")) => "=1s",
+                Some((_, "<FORMAT>")) => "=oci",
+                Some((_, "<DIGEST>")) => "=none",
+                Some(_) => "=key=value",
                 None => "",
             };
             let flag = flag.split(' ').next().unwrap_or_default();
@@ -131,7 +135,7 @@ fn flags_under_the_heading_about_push_and_no_others_need_it() {
 #[test]
 fn flags_about_requests_are_shown_where_requests_are_sent_and_accepted_everywhere() {
     for command in COMMANDS {
-        let sends = !["annotate", "rm", "remove", "logout", "completion", "help", "version"].contains(&command);
+        let sends = !["rm", "remove", "logout", "completion", "help", "version"].contains(&command);
         let help = help(command);
         for flag in ["--jobs <N>", "--retries <N>", "--timeout <TIME>"] {
             assert_eq!(flags(&help, "Global options:").contains(&flag), sends, "{command} {flag}");

@@ -239,3 +239,15 @@ fn what_skopeo_and_buildah_wrote_is_read() {
         assert!(scene.registry.has_blob("built/app", config));
     }
 }
+
+#[test]
+fn a_damaged_manifest_in_a_layout_is_replaced() {
+    let (scene, _) = scene();
+    scene.run_ok("copy @t/app:amd64 oci:layout:v1");
+    let path = blob(&scene, &amd64().digest());
+    let mut damaged = fs::read(&path).expect("the manifest");
+    damaged[20] ^= 1;
+    fs::write(&path, &damaged).expect("a file");
+    scene.run_ok("copy @t/app:amd64 oci:layout:v1");
+    check_layout(&layout(&scene));
+}

@@ -1,6 +1,12 @@
 //! A manifest list that is being put together.
 
-use crate::manifest::{Descriptor, IndexFormat, IndexHeader, ListEntry, ManifestList, RawManifest, needs_oci};
+mod settings;
+
+pub use settings::{AnnotationChange, ListSettings, Setting};
+
+use crate::manifest::{
+    Descriptor, IndexFormat, IndexHeader, ListEntry, ManifestList, OCI_MANIFEST, RawManifest, needs_oci,
+};
 use crate::reference::{Reference, file_safe};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -18,17 +24,6 @@ pub struct Draft {
     pub lists: Vec<SourceList>,
     /// What the user wants of the list itself.
     pub settings: ListSettings,
-}
-
-/// What the user wants of the list itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ListSettings {
-    /// docker list or OCI index.
-    pub format: IndexFormat,
-    /// Takes the place of what the source lists say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<IndexHeader>,
 }
 
 /// A list that entries of a draft came from.
@@ -63,8 +58,19 @@ pub struct Verbatim {
 
 /// A list that cannot have the requested format.
 #[derive(Debug, Error)]
-#[error("a docker manifest list has no annotations, subject or artifact type; {0} needs to be an OCI index")]
-pub struct FormatError(Reference);
+pub enum FormatError {
+    /// What only an OCI index can say.
+    #[error("a docker manifest list has no annotations, subject or artifact type; {0} needs to be an OCI index")]
+    NeedsOci(Reference),
+    /// An image of the other format.
+    #[error("{list} cannot be a docker manifest list: {image} is an OCI image")]
+    OciImage {
+        /// The list.
+        list: Reference,
+        /// The image.
+        image: Reference,
+    },
+}
 
 impl Draft {
     /// A draft of these entries, which it puts in order.
@@ -77,7 +83,7 @@ impl Draft {
     /// What the list says beside its entries: what the user set, else what all source lists agree on.
     #[must_use]
     pub fn header(&self) -> IndexHeader {
-        self.settings.header.clone().unwrap_or_else(|| agreed(&self.lists))
+        self.settings.header(agreed_header(&self.lists))
     }
 
     /// What source lists say and the draft does not, as messages.
@@ -87,8 +93,7 @@ impl Draft {
             return Vec::new();
         }
         let header = self.header();
-        let is_overridden = self.settings.header.is_some();
-        let of_header = |list| if is_overridden { Vec::new() } else { missing(list, &header) };
+        let of_header = |list: &SourceList| missing(&list.source, &self.settings.undecided(&list.header), &header);
         self.lists.iter().flat_map(|list| list.repeated.iter().cloned().chain(of_header(list))).collect()
     }
 
@@ -127,13 +132,16 @@ impl Draft {
 
     /// Whether the list can have the format that the user wants.
     pub fn check_format(&self) -> Result<(), FormatError> {
-        let descriptors = self.descriptors();
-        if self.settings.format == IndexFormat::Docker
-            && needs_oci(&self.header(), descriptors.iter().map(AsRef::as_ref))
-        {
-            return Err(FormatError(self.name.clone()));
+        if self.settings.format != IndexFormat::Docker {
+            return Ok(());
         }
-        Ok(())
+        if needs_oci(&self.header(), self.descriptors().iter().map(AsRef::as_ref)) {
+            return Err(FormatError::NeedsOci(self.name.clone()));
+        }
+        match self.entries.iter().find(|entry| entry.descriptor.media_type == OCI_MANIFEST) {
+            Some(entry) => Err(FormatError::OciImage { list: self.name.clone(), image: entry.reference.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// What the list says about its entries. The artifact type of an entry that did not come from a list is left out, as
@@ -160,6 +168,8 @@ pub struct ListChange {
     pub remove: Vec<Reference>,
     /// The lists that `upsert` came from.
     pub lists: Vec<SourceList>,
+    /// New settings of the list; none leaves them as they are.
+    pub settings: Option<ListSettings>,
 }
 
 impl ListChange {
@@ -174,7 +184,8 @@ impl ListChange {
         let is_resolved_again = |list: &&SourceList| self.lists.iter().any(|new| new.source == list.source);
         let old = draft.lists.iter().filter(|list| !is_resolved_again(list));
         let lists = old.chain(&self.lists).filter(|list| sources.contains(&list.source)).cloned().collect();
-        Draft::new(draft.name.clone(), entries, lists, draft.settings.clone())
+        let settings = self.settings.clone().unwrap_or_else(|| draft.settings.clone());
+        Draft::new(draft.name.clone(), entries, lists, settings)
     }
 }
 
@@ -188,7 +199,8 @@ fn sort(entries: &mut [ListEntry]) {
 }
 
 /// What all of the lists say.
-fn agreed(lists: &[SourceList]) -> IndexHeader {
+#[must_use]
+pub fn agreed_header(lists: &[SourceList]) -> IndexHeader {
     let Some((first, rest)) = lists.split_first() else { return IndexHeader::default() };
     let mut header = first.header.clone();
     for IndexHeader { annotations, subject, artifact_type } in rest.iter().map(|list| &list.header) {
@@ -201,16 +213,15 @@ fn agreed(lists: &[SourceList]) -> IndexHeader {
     header
 }
 
-/// What a list says that the header does not.
-fn missing(list: &SourceList, header: &IndexHeader) -> Vec<String> {
-    let of_list =
-        |what: String| format!("the list will not have {what} of {}: its sources do not agree on it", list.source);
-    let annotations = list.header.annotations.iter().filter(|(key, value)| header.annotations.get(*key) != Some(value));
+/// What a source list says that the header does not.
+fn missing(source: &str, said: &IndexHeader, header: &IndexHeader) -> Vec<String> {
+    let of_list = |what: String| format!("the list will not have {what} of {source}: its sources do not agree on it");
+    let annotations = said.annotations.iter().filter(|(key, value)| header.annotations.get(*key) != Some(value));
     let mut missing: Vec<String> = annotations.map(|(key, _)| of_list(format!("annotation {key}"))).collect();
-    if list.header.subject.is_some() && list.header.subject != header.subject {
+    if said.subject.is_some() && said.subject != header.subject {
         missing.push(of_list("the subject".to_owned()));
     }
-    if list.header.artifact_type != header.artifact_type && !list.header.artifact_type.is_empty() {
+    if !said.artifact_type.is_empty() && said.artifact_type != header.artifact_type {
         missing.push(of_list("the artifact type".to_owned()));
     }
     missing
