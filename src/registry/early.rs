@@ -10,6 +10,7 @@ use super::token::{Token, TokenServer};
 use crate::transport::{CertVerification, Locality, Method, Operation, Request, Response, Url};
 use futures_util::future::{Either, ready, select};
 use std::pin::pin;
+use std::rc::Rc;
 
 /// A token that the registry has not asked for yet.
 struct EarlyToken {
@@ -88,7 +89,7 @@ impl Session {
         let source = remembered.find(self.host(), login)?;
         let request = Request::new(Method::GET, Url::parse(&source.realm).ok()?, ANSWER_LIMIT);
         let server = TokenServer {
-            request: Request { nearest: locality, ..request },
+            request: Rc::new(Request { nearest: locality, ..request }),
             service: &source.service,
             host: self.host(),
             login,

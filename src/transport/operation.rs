@@ -97,7 +97,7 @@ impl<'t> Operation<'t> {
         let retry = self.budget.retries();
         self.transport.console.debug(format_args!("trying again in {} ms (retry {retry})", wait.as_millis()));
         if let Some(response) = busy {
-            self.transport.limits.of(&host_and_port(&response.url)).pause(wait);
+            self.transport.limits.of(host_and_port(&response.url)).pause(wait);
         }
         tokio::time::sleep(wait).await;
         true
