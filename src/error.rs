@@ -57,6 +57,21 @@ impl fmt::Display for WithHint {
     }
 }
 
+/// The error with a context, which each of several errors gets.
+#[must_use]
+pub fn in_context(error: anyhow::Error, context: &str) -> anyhow::Error {
+    let error = match error.downcast() {
+        Ok(MultiError(errors)) => {
+            return MultiError(errors.into_iter().map(|error| in_context(error, context)).collect()).into();
+        }
+        Err(error) => error,
+    };
+    match error.downcast() {
+        Ok(WithHint { error, hint }) => WithHint { error: in_context(error, context), hint }.into(),
+        Err(error) => error.context(context.to_owned()),
+    }
+}
+
 /// The exit code of most errors.
 pub const FAILURE: u8 = 1;
 /// The exit code of errors of commands whose exit code answers a question, where 1 is an answer.
@@ -114,6 +129,10 @@ mod tests {
         let error = anyhow::Error::from(StoreError::NotFound(reference)).context("outer");
         assert_eq!(format!("{error:#}"), "outer: No such manifest: h.io/a:latest");
         assert!(hints(&error).is_empty());
+        let several = MultiError(vec![anyhow::anyhow!("one"), anyhow::anyhow!("two")]);
+        let hinted = WithHint { error: several.into(), hint: "a hint".to_owned() };
+        let error = in_context(hinted.into(), "list");
+        assert_eq!((error.to_string().as_str(), hints(&error).len()), ("list: one\nlist: two", 1));
         let blob = RegistryError::BlobUnknown { url: "https://h.io/x".into() };
         assert_eq!(hints(&anyhow::Error::from(blob).context("outer")).len(), 1);
     }

@@ -3,14 +3,16 @@
 use super::CliCommand;
 use super::usage;
 use super::values::{
-    like_pflag, parse_annotation, parse_duration, parse_jobs, parse_media_type, parse_report_format, parse_retries,
+    like_pflag, parse_annotation, parse_duration, parse_expect, parse_jobs, parse_media_type, parse_platforms,
+    parse_report_format, parse_retries,
 };
 use crate::app::Network;
 use crate::commands::ReportFormat;
 use crate::commands::list_options::{Annotation, ListOptions};
 use crate::error::UsageError;
-use crate::manifest::IndexFormat;
+use crate::manifest::{IndexFormat, PlatformSelector};
 use crate::publish::PushOptions;
+use crate::registry::Precondition;
 use crate::resolve::Absent;
 use crate::transport::{DEFAULT_JOBS, RetryPolicy};
 use clap::{ArgAction, Args, Parser};
@@ -179,6 +181,12 @@ pub(super) struct PushArgs {
     /// Push nothing: print the list, and on stderr its digest and the requests
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Fail before anything is sent unless the list has images for these platforms (repeatable, or separated by commas)
+    #[arg(long, value_name = "PLATFORM", action = ArgAction::Append, value_parser = parse_platforms)]
+    pub(super) require_platform: Vec<Vec<PlatformSelector>>,
+    /// Move tags only if they mean this digest or, with none, if they do not exist
+    #[arg(long, value_name = "DIGEST", value_parser = parse_expect)]
+    pub(super) expect: Option<Precondition>,
 }
 
 impl PushArgs {
@@ -199,6 +207,8 @@ impl PushArgs {
             ("--digestfile", self.digestfile.is_some()),
             ("--metadata-file", self.metadata_file.is_some()),
             ("--dry-run", self.dry_run),
+            ("--require-platform", !self.require_platform.is_empty()),
+            ("--expect", self.expect.is_some()),
         ];
         given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
@@ -206,7 +216,8 @@ impl PushArgs {
 
 impl From<PushArgs> for PushOptions {
     fn from(args: PushArgs) -> Self {
-        let PushArgs { quiet, strict, tag, digestfile, metadata_file, dry_run } = args;
-        Self { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict }
+        let PushArgs { quiet, strict, tag, digestfile, metadata_file, dry_run, require_platform, expect } = args;
+        let require_platforms = require_platform.concat();
+        Self { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict, require_platforms, expect }
     }
 }

@@ -154,6 +154,7 @@ impl<'a> Line<'a> {
             ("create" | "annotate" | "inspect" | "push" | "remove" | "ls", 0) => Choice::Lists(Vec::new()),
             ("create", _) => Choice::Entries(list()),
             ("annotate" | "inspect", 1) | ("remove", _) => Choice::EntriesAndPlatforms(list()),
+            ("apply", _) => Choice::File,
             ("help", 0) => Choice::Words(commands(self.root)),
             ("completion", 0) => words_of(&SCRIPTS.map(|(shell, _)| shell)),
             ("login" | "logout", 0) => Choice::Servers,
@@ -196,8 +197,8 @@ fn flag_value(flag: &Arg) -> Option<Choice> {
         "os" => words_of(&["linux", "windows"]),
         "platform" | "require-platform" => words_of(&PLATFORMS),
         "variant" => words_of(&["v6", "v7", "v8"]),
-        "annotation" | "artifact-type" | "jobs" | "os-features" | "os-version" | "password" | "retries" | "subject"
-        | "tag" | "timeout" | "username" | "wait" => Choice::Anything,
+        "annotation" | "artifact-type" | "expect" | "jobs" | "os-features" | "os-version" | "password" | "retries"
+        | "subject" | "tag" | "timeout" | "username" | "wait" => Choice::Anything,
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 //! Each command has a file: its arguments, and how they become a [`Command`]. clap is not used outside this module.
 
 mod annotate;
+mod apply;
 mod args;
 mod complete;
 mod completion;
@@ -91,6 +92,7 @@ enum CliCommand {
 #[command(defer = true)]
 enum CommandArgs {
     Annotate(annotate::AnnotateArgs),
+    Apply(apply::ApplyArgs),
     Copy(copy::CopyArgs),
     Create(create::CreateArgs),
     Diff(diff::DiffArgs),
@@ -113,6 +115,7 @@ impl CommandArgs {
     fn into_command(self) -> Result<Command, UsageError> {
         match self {
             Self::Annotate(args) => args.into_command(),
+            Self::Apply(args) => args.into_command(),
             Self::Copy(args) => args.into_command(),
             Self::Create(args) => args.into_command(),
             Self::Diff(args) => args.into_command(),
@@ -138,7 +141,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Commands of docker manifest", &["create", "annotate", "inspect", "push", "rm"]),
     ("Local manifest lists", &["ls", "remove"]),
     ("Images and lists in registries", &["copy", "show", "digest", "exists", "tags", "verify", "diff"]),
-    ("Lists in files", &["spec"]),
+    ("Lists in files", &["apply", "spec"]),
     ("Logins", &["login", "logout"]),
     ("Other commands", &["completion", "help", "version"]),
 ];

@@ -2,7 +2,9 @@
 
 use crate::commands::ReportFormat;
 use crate::commands::list_options::Annotation;
+use crate::digest::Digest;
 use crate::manifest::{IndexFormat, InvalidPlatform, Platform, PlatformSelector};
+use crate::registry::Precondition;
 use clap::{Arg, ArgAction};
 use std::num::IntErrorKind;
 use std::time::Duration;
@@ -146,6 +148,15 @@ pub(super) fn parse_platform(text: &str) -> Result<PlatformSelector, InvalidPlat
 /// Reads one platform in full.
 pub(super) fn parse_exact_platform(text: &str) -> Result<Platform, InvalidPlatform> {
     Platform::parse(text)
+}
+
+/// Reads what a tag is expected to mean: a digest or `none`.
+pub(super) fn parse_expect(text: &str) -> Result<Precondition, InvalidValue> {
+    match (text, Digest::parse(text)) {
+        ("none", _) => Ok(Precondition::Absent),
+        (_, Ok(digest)) => Ok(Precondition::Digest(digest)),
+        _ => Err(InvalidValue("a digest, or none")),
+    }
 }
 
 /// Reads an annotation, `[SELECTOR:]KEY=VALUE`.

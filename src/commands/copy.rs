@@ -2,14 +2,16 @@
 
 use crate::app::App;
 use crate::content::Content;
+use crate::digest::Digest;
 use crate::layout;
 use crate::location::Location;
 use crate::manifest::{
-    Descriptor, IndexFormat, IndexHeader, Manifest, ManifestList, OCI_INDEX, Platform, PlatformSelector, parse,
+    Descriptor, ImageManifest, IndexFormat, IndexHeader, Manifest, ManifestList, OCI_INDEX, Platform, PlatformSelector,
+    parse,
 };
 use crate::publish::{self, Collector, Fetched, PushOptions, Root};
 use crate::registry::FetchedManifest;
-use crate::resolve::Selection;
+use crate::resolve::{self, Filtered, Selection, Walker};
 use crate::warning::{self, Warning};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -62,7 +64,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let content = Content::new(app.client(options.insecure));
     content.plan(std::slice::from_ref(&source), &targets);
     let copy = Copy { app, content: &content, options };
-    app.block_on(content.connecting(async {
+    let written = if options.push.dry_run { &[] } else { targets.as_slice() };
+    app.block_on(content.with_targets(written, async {
         if options.all_tags { copy.all_tags(&source, &targets).await } else { copy.one(&source, &targets).await }
     }))
 }
@@ -168,11 +171,36 @@ impl Copy<'_> {
                 root
             }
         };
+        self.check_platforms(source, &root).await?;
         if !self.options.referrers {
             return Ok(vec![root]);
         }
         let referrers = collector.referrers(source, &root).await?;
         Ok(std::iter::once(root).chain(referrers).collect())
+    }
+
+    /// Checks that a root has the required platforms.
+    async fn check_platforms(&self, source: &Location, root: &Root) -> anyhow::Result<()> {
+        let options = &self.options.push;
+        if options.require_platforms.is_empty() {
+            return Ok(());
+        }
+        let stated = root.below.iter().filter_map(|node| node.platform.clone());
+        let mut platforms: Vec<Platform> = stated.filter(Platform::is_known).collect();
+        if root.below.is_empty() {
+            let bytes = root.manifest.bytes.clone().unwrap_or_default();
+            if let Manifest::Image(image) = parse(&root.manifest.media_type, &bytes)? {
+                platforms.push(self.platform_of(source, &image).await?);
+            }
+        }
+        options.check_platforms(source, &platforms)
+    }
+
+    /// The platform in an image's config.
+    async fn platform_of(&self, source: &Location, image: &ImageManifest) -> anyhow::Result<Platform> {
+        let digest = Digest::parse(&image.config.digest)?;
+        let config = self.content.config(source, &digest).await?;
+        Ok(Platform::from_config(&config).map_err(|_| CopyError::NotAList(source.clone()))?)
     }
 
     /// A list with the requested platforms only; none if nothing is left out.
@@ -185,16 +213,14 @@ impl Copy<'_> {
         let index = match parse(&manifest.content_type, &manifest.bytes)? {
             Manifest::Index(index) => index,
             Manifest::Image(image) => {
-                let digest = crate::digest::Digest::parse(&image.config.digest)?;
-                let config = self.content.config(source, &digest).await?;
-                let platform = Platform::from_config(&config).map_err(|_| CopyError::NotAList(source.clone()))?;
+                let platform = self.platform_of(source, &image).await?;
                 let is_wanted = platforms.iter().any(|selector| selector.matches(&platform));
                 return if is_wanted { Ok(None) } else { Err(self.no_match(source, &[platform]).into()) };
             }
         };
         let selection = Selection { platforms: platforms.clone(), without_attestations: false };
-        let mut skipped = Vec::new();
-        let kept = selection.prefilter(index.manifests.clone(), &mut skipped);
+        let walker = Walker::new(self.content);
+        let Filtered { kept, skipped, is_whole } = resolve::filter(&walker, source, &index, &selection).await?;
         let is_for = |entry: &Descriptor, selector: &PlatformSelector| {
             entry.platform.as_ref().is_some_and(|platform| selector.matches(platform))
         };
@@ -204,10 +230,7 @@ impl Copy<'_> {
             return Err(self.no_match(source, &skipped).into());
         }
         warning::report(&self.app.console, missing, self.options.push.strict)?;
-        if kept.len() == index.manifests.len() {
-            return Ok(None);
-        }
-        rebuild(fetched, &index.header, &kept).map(Some)
+        if is_whole { Ok(None) } else { rebuild(fetched, &index.header, &kept).map(Some) }
     }
 
     fn no_match(&self, source: &Location, available: &[Platform]) -> CopyError {

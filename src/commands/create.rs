@@ -278,7 +278,7 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let targets = push.targets(list)?;
     let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
     content.plan(&sources::locations(&typed), &written);
-    app.block_on(content.connecting(async {
+    app.block_on(content.with_targets(&written, async {
         let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
         let (resolved, subject) =
             try_join(resolve(app, &content, list, &named, options, &[]), options.list_options.fetch_subject(&content))

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod annotate;
+pub mod apply;
 mod assemble;
 pub mod complete;
 pub mod copy;
@@ -34,6 +35,8 @@ use std::process::ExitCode;
 pub enum Command {
     /// `mfst annotate`
     Annotate(annotate::Options),
+    /// `mfst apply`
+    Apply(apply::Options),
     /// `mfst __complete`
     Complete(complete::Options),
     /// `mfst copy`
@@ -98,6 +101,7 @@ impl Command {
     pub fn run(&self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
             Self::Annotate(options) => annotate::run(app, options)?,
+            Self::Apply(options) => apply::run(app, options)?,
             Self::Complete(options) => complete::run(app, options)?,
             Self::Copy(options) => copy::run(app, options)?,
             Self::Create(options) => create::run(app, options)?,

@@ -5,7 +5,7 @@ mod settings;
 pub use settings::{AnnotationChange, ListSettings, Setting};
 
 use crate::manifest::{
-    Descriptor, IndexFormat, IndexHeader, ListEntry, ManifestList, OCI_MANIFEST, RawManifest, needs_oci,
+    Descriptor, IndexFormat, IndexHeader, ListEntry, ManifestList, OCI_MANIFEST, Platform, RawManifest, needs_oci,
 };
 use crate::reference::{Reference, file_safe};
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,12 @@ impl Draft {
     #[must_use]
     pub fn header(&self) -> IndexHeader {
         self.settings.header(agreed_header(&self.lists))
+    }
+
+    /// The platforms of its images, without those of attestations.
+    pub fn platforms(&self) -> impl Iterator<Item = &Platform> {
+        let images = self.entries.iter().filter(|entry| !entry.descriptor.is_attestation());
+        images.filter_map(|image| image.descriptor.platform.as_ref())
     }
 
     /// What source lists say and the draft does not, as messages.

@@ -47,7 +47,7 @@ impl ArchiveWriter {
     pub(super) fn open(path: &Path) -> Result<Self, LayoutError> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         staged::remove_stale(directory);
-        let staged = Some(staged::stage(directory).map_err(|error| LayoutError::write(path, error.kind().into()))?);
+        let staged = Some(staged::stage(directory).map_err(|error| LayoutError::write(path, error))?);
         let archive = Self {
             path: path.to_owned(),
             state: RefCell::new(State { staged, end: 0, blobs: HashMap::new(), finished: HashSet::new() }),

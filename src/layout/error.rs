@@ -41,7 +41,7 @@ pub enum LayoutError {
         /// What is wrong with it.
         error: serde_json::Error,
     },
-    /// A tar file that is not one, or one that nobody should read.
+    /// A file that is not a tar file with a layout in it.
     #[error("{} is not an archive of an OCI layout: {reason}", path.display())]
     Archive {
         /// The file.

@@ -11,7 +11,7 @@ use crate::error::WithHint;
 use crate::layout::{LayoutEntry, LayoutWriter};
 use crate::location::Location;
 use crate::reference::Reference;
-use crate::registry::{MANIFEST_LIMIT, RegistryError};
+use crate::registry::{MANIFEST_LIMIT, Precondition, RegistryError};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -99,13 +99,26 @@ async fn put(
     }
 }
 
-/// Puts the roots under all their names, signatures and the like first. If some fail, a hint lists those that succeeded.
-pub(super) async fn put_roots(content: &Content, plan: &Plan<'_>, targets: &[Target]) -> anyhow::Result<()> {
+/// Puts the roots that are attached to others, such as signatures.
+pub(super) async fn put_attached(content: &Content, plan: &Plan<'_>, targets: &[Target]) -> anyhow::Result<()> {
     for target in targets {
-        put_in_registry(content, plan, target, true).await.into_iter().try_for_each(|(_, result)| result)?;
+        let names = registry_names(plan, target, true);
+        put_in_registry(content, target, &names, None).await.into_iter().try_for_each(|(_, result)| result)?;
     }
+    Ok(())
+}
+
+/// Puts the other roots under all their names. If some fail, a hint lists those that succeeded.
+pub(super) async fn put_roots(
+    content: &Content,
+    plan: &Plan<'_>,
+    targets: &[Target],
+    expected: Option<&Precondition>,
+) -> anyhow::Result<()> {
     let puts = targets.iter().map(async |target| match &target.writer {
-        TargetWriter::Registry(_) => put_in_registry(content, plan, target, false).await,
+        TargetWriter::Registry(_) => {
+            put_in_registry(content, target, &registry_names(plan, target, false), expected).await
+        }
         TargetWriter::Layout(layout) => {
             let names: Vec<_> = plan.names().filter(|(_, name)| target.location.is_beside(name)).collect();
             let result = commit(layout, &names).map_err(|error| format!("{error:#}"));
@@ -116,25 +129,29 @@ pub(super) async fn put_roots(content: &Content, plan: &Plan<'_>, targets: &[Tar
     report(join_all(puts).await.into_iter().flatten().collect())
 }
 
-/// Puts the roots that have names in a repository: either those that are attached to others, or all other ones.
-async fn put_in_registry(
-    content: &Content,
-    plan: &Plan<'_>,
-    target: &Target,
-    is_attached: bool,
-) -> Vec<(Location, anyhow::Result<()>)> {
+/// The roots that have names in a repository: either those that are attached to others, or all other ones.
+fn registry_names<'a>(plan: &'a Plan<'_>, target: &Target, is_attached: bool) -> Vec<(&'a Root, &'a Reference)> {
     let names = plan.names().filter(|(root, name)| root.is_attached == is_attached && target.location.is_beside(name));
-    let names = names.filter_map(|(root, name)| match name {
+    let reference = |(root, name): (&'a Root, &'a Location)| match name {
         Location::Registry(reference) => Some((root, reference)),
         Location::Layout(_) => None,
-    });
-    let names: Vec<(&Root, &Reference)> = names.collect();
+    };
+    names.filter_map(reference).collect()
+}
+
+/// Puts roots under names in a repository.
+async fn put_in_registry(
+    content: &Content,
+    target: &Target,
+    names: &[(&Root, &Reference)],
+    expected: Option<&Precondition>,
+) -> Vec<(Location, anyhow::Result<()>)> {
     let puts = names.iter().map(async |(root, reference)| {
-        (Location::Registry((*reference).clone()), put_root(content, target, root, reference).await)
+        (Location::Registry((*reference).clone()), put_root(content, target, root, reference, expected).await)
     });
     let mut results: Vec<_> = stream::iter(puts).buffered(content.concurrency()).collect().await;
     if results.iter().all(|(_, result)| result.is_ok())
-        && let Err(error) = list_referrers(content, &names).await
+        && let Err(error) = list_referrers(content, names).await
         && let Some((_, result)) = results.last_mut()
     {
         *result = Err(error);
@@ -196,9 +213,16 @@ fn commit(layout: &LayoutWriter, names: &[(&Root, &Location)]) -> anyhow::Result
     Ok(layout.commit(&entries)?)
 }
 
-async fn put_root(content: &Content, target: &Target, root: &Root, name: &Reference) -> anyhow::Result<()> {
+async fn put_root(
+    content: &Content,
+    target: &Target,
+    root: &Root,
+    name: &Reference,
+    expected: Option<&Precondition>,
+) -> anyhow::Result<()> {
     let bytes = root.manifest.bytes.clone().unwrap_or_default();
-    let put = || content.client.put_manifest(name, &root.manifest.media_type, &bytes);
+    let expected = expected.filter(|_| name.digest().is_none());
+    let put = || content.client.put_manifest_if(name, &root.manifest.media_type, &bytes, expected);
     let mut digest = put().await;
     if digest.as_ref().is_err_and(RegistryError::says_child_unknown) && !root.below.is_empty() {
         // A child that the plan took for present has been removed from the registry.

@@ -2,31 +2,42 @@
 
 use super::blobs::{Outcome, Outcomes};
 use super::root::{Node, Root};
-use crate::json;
+use super::tags::PreviousTags;
 use crate::location::Location;
-use crate::manifest::Platform;
+use crate::manifest::{Descriptor, Platform};
 use bytes::Bytes;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// The content of the metadata file.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PushMetadata<'a> {
+pub struct PushMetadata {
     /// The names under which the list has been pushed.
     references: Vec<String>,
     digest: String,
-    media_type: &'a str,
+    media_type: String,
     /// The size of the list in bytes.
     size: usize,
-    entries: Vec<Entry<'a>>,
+    /// The digest that each tag had before; `null` for a tag that did not exist.
+    previous: BTreeMap<String, Option<String>>,
+    entries: Vec<Entry>,
+    /// The digest, under the name that buildx gives it.
+    #[serde(rename = "containerimage.digest")]
+    buildx_digest: String,
+    /// The descriptor, under the name that buildx gives it.
+    #[serde(rename = "containerimage.descriptor")]
+    buildx_descriptor: Descriptor,
+    /// The references, separated by commas, under the name that buildx gives them.
+    #[serde(rename = "image.name")]
+    buildx_name: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Entry<'a> {
+struct Entry {
     source: String,
-    digest: &'a str,
-    platform: Option<&'a Platform>,
+    digest: String,
+    platform: Option<Platform>,
     blobs: Blobs,
     /// The bytes that were copied for it.
     bytes: u64,
@@ -40,27 +51,37 @@ struct Blobs {
     present: usize,
 }
 
-impl<'a> PushMetadata<'a> {
+impl PushMetadata {
     /// The outcomes are those of the root's first name's repository, which is the first of the plan.
-    pub(super) fn new(root: &'a Root, outcomes: &Outcomes) -> Self {
+    pub(super) fn new(root: &Root, outcomes: &Outcomes, previous: &PreviousTags) -> Self {
         let leaves = root.below.iter().filter(|node| node.children.is_empty());
         let only = std::iter::once(&root.manifest).filter(|_| root.below.is_empty());
+        let Node { digest, media_type, bytes, .. } = &root.manifest;
+        let (digest, size) = (digest.to_string(), bytes.as_ref().map_or(0, Bytes::len));
+        let references: Vec<String> = root.names.iter().map(ToString::to_string).collect();
+        let previous = previous.iter().map(|(tag, old)| (tag.to_string(), old.as_ref().map(ToString::to_string)));
+        let descriptor = Descriptor {
+            media_type: media_type.clone(),
+            digest: digest.clone(),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            ..Descriptor::default()
+        };
         Self {
-            references: root.names.iter().map(ToString::to_string).collect(),
-            digest: root.manifest.digest.to_string(),
-            media_type: &root.manifest.media_type,
-            size: root.manifest.bytes.as_ref().map_or(0, Bytes::len),
+            buildx_name: references.join(","),
+            references,
+            buildx_digest: digest.clone(),
+            digest,
+            media_type: media_type.clone(),
+            size,
+            previous: previous.collect(),
             entries: leaves.chain(only).map(|node| Entry::new(node, &root.names[0], outcomes)).collect(),
+            buildx_descriptor: descriptor,
         }
-    }
-
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        json::document(self)
     }
 }
 
-impl<'a> Entry<'a> {
-    fn new(node: &'a Node, target: &Location, outcomes: &Outcomes) -> Self {
+impl Entry {
+    fn new(node: &Node, target: &Location, outcomes: &Outcomes) -> Self {
         let (mut blobs, mut bytes) = (Blobs::default(), 0);
         for digest in node.blobs.iter().map(|blob| &blob.digest).collect::<HashSet<_>>() {
             match outcomes.get(&(0, digest.clone())).filter(|_| !node.is_in(target)) {
@@ -75,6 +96,6 @@ impl<'a> Entry<'a> {
             }
         }
         let source = node.location.as_ref().map(ToString::to_string).unwrap_or_default();
-        Self { source, digest: node.digest.as_str(), platform: node.platform.as_ref(), blobs, bytes }
+        Self { source, digest: node.digest.to_string(), platform: node.platform.clone(), blobs, bytes }
     }
 }

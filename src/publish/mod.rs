@@ -10,17 +10,20 @@ mod presence;
 mod preview;
 mod referrers;
 mod root;
+mod tags;
 mod target;
 mod transfer;
 
 pub use collect::{Collector, Fetched};
-pub use options::PushOptions;
+pub use metadata::PushMetadata;
+pub use options::{PushOptions, ResultFiles};
 pub use root::{Blob, Node, PlanError, Referrer, Root};
 
 use crate::app::App;
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::draft::Draft;
+use crate::json;
 use crate::layout::LayoutError;
 use crate::location::Location;
 use crate::manifest::{ListEntry, ListError, Payload};
@@ -29,8 +32,8 @@ use crate::registry::MANIFEST_LIMIT;
 use crate::resolve::stale;
 use crate::warning;
 use blobs::Outcomes;
-use metadata::PushMetadata;
 use plan::Plan;
+use tags::PreviousTags;
 use target::Target;
 
 /// What to do about source tags that have moved since the list was made.
@@ -44,48 +47,113 @@ pub enum StaleTags {
     Deny,
 }
 
+/// A list that has been sent or, with `--dry-run`, would be.
+#[derive(Debug)]
+pub struct Sent {
+    /// Its digest.
+    pub digest: Digest,
+    /// What a dry run would do, line by line.
+    pub preview: Vec<String>,
+    /// What has been done.
+    pub metadata: PushMetadata,
+}
+
+/// A list that is ready to be sent.
+struct Prepared {
+    draft: Draft,
+    /// The list alone.
+    roots: [Root; 1],
+}
+
 /// Sends a list to its registry under all target names, prints its digest, and returns it.
 pub async fn publish(
     app: &App,
     content: &Content,
     targets: &[Reference],
-    mut draft: Draft,
+    draft: Draft,
     options: &PushOptions,
     stale_tags: StaleTags,
 ) -> anyhow::Result<Digest> {
     // Everything that needs no registry is checked first.
     root::check(&draft)?;
     let files = options.prepare_files()?;
+    let prepared = prepare(app, content, targets, draft, options, stale_tags).await?;
+    if options.dry_run {
+        let plan = Plan::new(&prepared.roots);
+        tags::check(content, &plan, options).await?;
+        let digest = prepared.roots[0].manifest.digest.clone();
+        app.console.plain(format_args!("digest: {digest}"));
+        for request in plan.requests(|reference| content.client.address(reference)) {
+            app.console.plain(request);
+        }
+        app.print(prepared.draft.list().bytes)?;
+        return Ok(digest);
+    }
+    let Sent { digest, metadata, .. } = transmit(app, content, &prepared, options, stale_tags).await?;
+    let printed = app.print(format!("{digest}\n"));
+    files.write(digest.as_str(), &json::document(&metadata))?;
+    printed.map(|()| digest)
+}
+
+/// Sends a list to its registry under all target names, and prints nothing. With `--dry-run`, finds out what would be done.
+pub async fn send(
+    app: &App,
+    content: &Content,
+    targets: &[Reference],
+    draft: Draft,
+    options: &PushOptions,
+) -> anyhow::Result<Sent> {
+    let prepared = prepare(app, content, targets, draft, options, StaleTags::Ignore).await?;
+    if !options.dry_run {
+        return transmit(app, content, &prepared, options, StaleTags::Ignore).await;
+    }
+    let (plan, root) = (Plan::new(&prepared.roots), &prepared.roots[0]);
+    let previous = tags::check(content, &plan, options).await?;
+    let preview = preview::preview(content, &plan).await?;
+    let metadata = PushMetadata::new(root, &Outcomes::default(), &previous);
+    Ok(Sent { digest: root.manifest.digest.clone(), preview, metadata })
+}
+
+/// Checks a list and fetches what the store lacks of it.
+async fn prepare(
+    app: &App,
+    content: &Content,
+    targets: &[Reference],
+    mut draft: Draft,
+    options: &PushOptions,
+    stale_tags: StaleTags,
+) -> anyhow::Result<Prepared> {
+    root::check(&draft)?;
+    options.check_platforms(&draft.name, draft.platforms())?;
     let warnings = warning::of_draft(&draft).into_iter().chain(warning::mixed_formats(&draft.entries)).collect();
     warning::report(&app.console, warnings, options.strict)?;
-    let client = &content.client;
     let names: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
     let sources: Vec<Location> = draft.entries.iter().map(Location::of_image).collect();
     content.plan(&sources, &names);
     refetch_missing(content, &names, &mut draft.entries).await?;
     let roots = [Root::of_draft(&draft, names)?];
-    let plan = Plan::new(&roots);
-    let (list, digest) = (draft.list(), roots[0].manifest.digest.clone());
     if stale_tags == StaleTags::Deny {
-        stale::verify(client, &draft.entries, &digest).await?;
+        stale::verify(&content.client, &draft.entries, &roots[0].manifest.digest).await?;
         warning::report(&app.console, Vec::new(), options.strict)?;
     }
-    if options.dry_run {
-        app.console.plain(format_args!("digest: {digest}"));
-        for request in plan.requests(|reference| client.address(reference)) {
-            app.console.plain(request);
-        }
-        app.print(&list.bytes)?;
-        return Ok(digest);
-    }
+    Ok(Prepared { draft, roots })
+}
+
+/// Sends a list. Prints its images, unless that is to be quiet.
+async fn transmit(
+    app: &App,
+    content: &Content,
+    Prepared { draft, roots }: &Prepared,
+    options: &PushOptions,
+    stale_tags: StaleTags,
+) -> anyhow::Result<Sent> {
+    let (plan, digest) = (Plan::new(roots), roots[0].manifest.digest.clone());
     let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
-    let check = stale::warn_if_moved(&app.console, client, checked, &digest);
-    let deliver = deliver(app, content, &plan, options.quiet, !options.quiet);
-    let outcomes = stale::run_alongside(check, deliver).await?;
-    let metadata = PushMetadata::new(&roots[0], &outcomes);
-    let printed = app.print(format!("{digest}\n"));
-    files.write(&digest, &metadata.to_json())?;
-    printed.map(|()| digest)
+    let check = stale::warn_if_moved(&app.console, &content.client, checked, &digest);
+    let deliver = deliver(app, content, &plan, options, !options.quiet);
+    let (outcomes, previous) = stale::run_alongside(check, deliver).await?;
+    let metadata = PushMetadata::new(&roots[0], &outcomes, &previous);
+    Ok(Sent { digest, preview: Vec::new(), metadata })
 }
 
 /// Puts roots under their names. Prints each name with its digest, or only the digests; with `--dry-run` what would be
@@ -94,13 +162,15 @@ pub async fn publish_roots(app: &App, content: &Content, roots: &[Root], options
     let files = options.prepare_files()?;
     let plan = Plan::new(roots);
     if options.dry_run {
+        tags::check(content, &plan, options).await?;
         let lines = preview::preview(content, &plan).await?;
         return app.print(lines.join("\n") + "\n");
     }
-    let outcomes = deliver(app, content, &plan, options.quiet, false).await?;
+    let (outcomes, previous) = deliver(app, content, &plan, options, false).await?;
     let printed = app.print(report(roots, options.quiet));
     if let Some(first) = roots.first() {
-        files.write(&first.manifest.digest, &PushMetadata::new(first, &outcomes).to_json())?;
+        let metadata = PushMetadata::new(first, &outcomes, &previous);
+        files.write(first.manifest.digest.as_str(), &json::document(&metadata))?;
     }
     printed
 }
@@ -119,31 +189,34 @@ fn report(roots: &[Root], is_quiet: bool) -> String {
     lines.collect()
 }
 
-/// Carries out a plan: blobs, then manifests, and last the roots. What registries say they have is not sent, unless they
-/// turn out to lack it. Prints each image on stdout if `is_announced`, as docker does.
+/// Carries out a plan: blobs, then manifests, and last the roots, whose names are checked right before. What registries say
+/// they have is not sent, unless they turn out to lack it. Prints each image on stdout if `is_announced`, as docker does.
 async fn deliver(
     app: &App,
     content: &Content,
     plan: &Plan<'_>,
-    is_quiet: bool,
+    options: &PushOptions,
     is_announced: bool,
-) -> anyhow::Result<Outcomes> {
+) -> anyhow::Result<(Outcomes, PreviousTags)> {
     let targets = plan.repositories.iter().map(Target::open).collect::<Result<Vec<_>, LayoutError>>()?;
     let present = presence::present(content, plan).await?;
     let needed = Plan::without(plan.roots, &present);
-    let progress = app.progress(is_quiet);
+    let progress = app.progress(options.quiet);
     let mut outcomes = blobs::ensure_blobs(content, &needed, &targets, &progress).await?;
     let announced = manifests::put_levels(app, content, &needed, &targets, is_announced).await?;
-    match manifests::put_roots(content, plan, &targets).await {
+    manifests::put_attached(content, plan, &targets).await?;
+    let previous = tags::check(content, plan, options).await?;
+    let put_roots = async || manifests::put_roots(content, plan, &targets, options.expect.as_ref()).await;
+    match put_roots().await {
         Err(error) if manifests::says_child_unknown(&error) && present.iter().any(|digests| !digests.is_empty()) => {
             outcomes = blobs::ensure_blobs(content, plan, &targets, &progress).await?;
             manifests::put_levels(app, content, plan, &targets, false).await??;
-            manifests::put_roots(content, plan, &targets).await?;
+            put_roots().await?;
         }
         put => put?,
     }
     announced?;
-    Ok(outcomes)
+    Ok((outcomes, previous))
 }
 
 /// Fetches the manifests again whose bytes the store cannot give.

@@ -1,13 +1,15 @@
 //! How to push, and where the results go.
 
-use crate::digest::Digest;
+use crate::manifest::{Platform, PlatformSelector};
 use crate::output::{ResultFile, ResultFileError};
 use crate::reference::Reference;
+use crate::registry::Precondition;
+use std::fmt::Display;
 use std::path::PathBuf;
 use thiserror::Error;
 
 /// The flags that all commands share that push.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PushOptions {
     /// Further tags, or full references.
     pub tags: Vec<String>,
@@ -21,6 +23,10 @@ pub struct PushOptions {
     pub dry_run: bool,
     /// Whether warnings are errors.
     pub strict: bool,
+    /// Platforms that the list must have images for.
+    pub require_platforms: Vec<PlatformSelector>,
+    /// What all tags must mean before they are moved.
+    pub expect: Option<Precondition>,
 }
 
 /// A target that a list cannot be pushed to.
@@ -28,7 +34,33 @@ pub struct PushOptions {
 #[error("{0} names a digest; a list is pushed under a tag")]
 struct NoTag(Reference);
 
+/// A list without images for platforms that it must have.
+#[derive(Debug, Error)]
+#[error("{list} has no image for {missing}; it has {available}")]
+struct MissingPlatforms {
+    list: String,
+    missing: String,
+    available: String,
+}
+
 impl PushOptions {
+    /// Checks that the list of this name, which has images for `platforms`, has all that are required.
+    pub fn check_platforms<'a>(
+        &self,
+        list: &impl Display,
+        platforms: impl IntoIterator<Item = &'a Platform>,
+    ) -> anyhow::Result<()> {
+        let platforms: Vec<&Platform> = platforms.into_iter().collect();
+        let is_missing = |required: &&PlatformSelector| !platforms.iter().any(|platform| required.matches(platform));
+        let missing: Vec<String> = self.require_platforms.iter().filter(is_missing).map(ToString::to_string).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let available: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+        let (missing, available) = (missing.join(", "), available.join(", "));
+        Err(MissingPlatforms { list: list.to_string(), missing, available }.into())
+    }
+
     /// All names that the list gets, its own first.
     pub fn targets(&self, list: &Reference) -> anyhow::Result<Vec<Reference>> {
         let mut targets = vec![list.clone()];
@@ -46,7 +78,7 @@ impl PushOptions {
     }
 
     /// Makes sure that the result files can be written.
-    pub(super) fn prepare_files(&self) -> Result<ResultFiles, ResultFileError> {
+    pub fn prepare_files(&self) -> Result<ResultFiles, ResultFileError> {
         let prepare =
             |path: &Option<PathBuf>| path.as_deref().filter(|_| !self.dry_run).map(ResultFile::prepare).transpose();
         Ok(ResultFiles { digest: prepare(&self.digest_file)?, metadata: prepare(&self.metadata_file)? })
@@ -54,15 +86,15 @@ impl PushOptions {
 }
 
 /// The files for the results of a push, if they are requested.
-pub(super) struct ResultFiles {
+pub struct ResultFiles {
     digest: Option<ResultFile>,
     metadata: Option<ResultFile>,
 }
 
 impl ResultFiles {
     /// Writes both.
-    pub(super) fn write(self, digest: &Digest, metadata: &[u8]) -> Result<(), ResultFileError> {
-        self.digest.map_or(Ok(()), |file| file.write(digest.as_str().as_bytes()))?;
+    pub fn write(self, digest: &str, metadata: &[u8]) -> Result<(), ResultFileError> {
+        self.digest.map_or(Ok(()), |file| file.write(digest.as_bytes()))?;
         self.metadata.map_or(Ok(()), |file| file.write(metadata))
     }
 }

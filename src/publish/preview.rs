@@ -1,9 +1,9 @@
 //! What a copy would do, found out without changing anything.
 
 use super::plan::{Plan, PlannedBlob, RepositoryPlan};
+use super::tags::{current, is_new};
 use crate::content::Content;
 use crate::digest::Digest;
-use crate::layout;
 use crate::location::Location;
 use crate::registry::BlobStatus;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -65,22 +65,6 @@ async fn is_there(content: &Content, target: &Location, planned: &PlannedBlob) -
         return Ok(false);
     }
     Ok(matches!(content.blob_status(target, &planned.blob.digest).await?, BlobStatus::Present(_)))
-}
-
-/// What a name means now.
-async fn current(content: &Content, name: &Location) -> anyhow::Result<Option<Digest>> {
-    if is_new(name) || (name.tag().is_none() && name.digest().is_none()) {
-        return Ok(None);
-    }
-    content.digest(name).await
-}
-
-/// Whether a target is a layout that is not there yet.
-fn is_new(target: &Location) -> bool {
-    match target {
-        Location::Registry(_) => false,
-        Location::Layout(layout) => !layout::exists(&layout.path),
-    }
 }
 
 fn blob_line(planned: &PlannedBlob, step: Step) -> String {

@@ -183,10 +183,9 @@ impl Session {
         Ok(read)
     }
 
-    /// The scopes of the token that a request is sent with at first: those of the whole run, if they are enough.
+    /// The scopes of the token that a request is sent with at first: those of the run, if they are enough.
     pub(super) fn token_scopes(&self, call: &ApiRequest) -> ScopeSet {
-        let expected = self.expected_scopes.borrow();
-        if expected.covers(&call.scopes) { expected.clone() } else { call.scopes.clone() }
+        self.expected_scopes.borrow().covering(&call.scopes).unwrap_or(&call.scopes).clone()
     }
 
     /// Sends a request with a token, and once more with another token for each reason why one is rejected: it has

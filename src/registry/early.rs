@@ -20,19 +20,18 @@ struct EarlyToken {
 }
 
 impl Session {
-    /// Finds the registry's origin and its challenge, and fetches the token that the run needs, unless another request is
+    /// Finds the registry's origin and its challenge, and fetches a token that allows this, unless another request is
     /// already doing so.
-    pub(super) async fn connect(&self, operation: &Operation<'_>) {
-        let mut call = ApiRequest::new(Method::GET, "/v2/".to_owned(), ANSWER_LIMIT, Scope::pull(""));
-        call.scopes = self.expected_scopes.borrow().clone();
+    pub(super) async fn connect(&self, operation: &Operation<'_>, scope: Scope) {
         if self.is_opening() {
             return;
         }
+        let call = ApiRequest::new(Method::GET, "/v2/".to_owned(), ANSWER_LIMIT, scope);
         let Ok(Some(response)) = self.open(operation, &call).await else { return };
         if let Some(challenge) = self.note_challenge(&response)
             && let Ok(Authorization::Token(server)) = self.authorization(operation, &challenge).await
         {
-            let _ = self.tokens.get(operation, &server, &call.scopes).await;
+            let _ = self.tokens.get(operation, &server, &self.token_scopes(&call)).await;
         }
     }
 

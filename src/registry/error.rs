@@ -273,6 +273,7 @@ impl ErrorResponse {
             429 => Some(format!(
                 "the registry limits the rate of anonymous requests; try again later, or log in: docker login {host}"
             )),
+            412 => Some("the tag no longer means what --expect says".to_owned()),
             407 => Some("the proxy requires a login; put it into HTTPS_PROXY or HTTP_PROXY".to_owned()),
             _ => None,
         }

@@ -74,6 +74,25 @@ impl FetchedManifest {
     }
 }
 
+/// What a tag must mean for a manifest to be put under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing: there is no such tag.
+    Absent,
+    /// This digest.
+    Digest(Digest),
+}
+
+impl Precondition {
+    /// The request header that states it (RFC 9110, section 13.1). Registries use a manifest's digest as its entity tag.
+    fn header(&self) -> (&'static str, String) {
+        match self {
+            Self::Absent => ("if-none-match", "*".to_owned()),
+            Self::Digest(digest) => ("if-match", format!("\"{digest}\"")),
+        }
+    }
+}
+
 /// The settings of a client.
 pub struct Settings {
     /// Stored logins.
@@ -134,7 +153,8 @@ impl Client {
         self.concurrency
     }
 
-    /// Adds scopes that the run will need, so that one token covers them: each with a reference whose login will be used.
+    /// Adds scopes that will be needed together, so that one token covers the run, or a few: each with a reference whose
+    /// login will be used.
     pub fn expect_scopes<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
         let mut sessions: HashMap<SessionKey, (Rc<Session>, Vec<Scope>)> = HashMap::new();
         for (login, scope) in wanted {
@@ -146,10 +166,11 @@ impl Client {
         }
     }
 
-    /// Connects to a reference's registry, and fetches a token if it wants one, before the first request needs that. What
-    /// fails is left to that request.
-    pub async fn connect(&self, reference: &Reference) {
-        self.session(reference).connect(&self.transport.begin().single_attempt()).await;
+    /// Connects to a registry that will be written to, and fetches a token if it wants one, before the first request needs
+    /// that. What fails is left to that request.
+    pub async fn connect(&self, target: &Reference) {
+        let operation = self.transport.begin().single_attempt();
+        self.session(target).connect(&operation, Scope::push(target.path())).await;
     }
 
     /// The URL of a reference's registry before it has been contacted.
@@ -187,10 +208,12 @@ impl Client {
             return Err(RegistryError::broken(&response.url, TransportFault::TooLarge(limit)));
         }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
-        if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
-            return Err(RegistryError::ManifestDigest(digest.clone()));
+        let digest = Digest::of(&response.body);
+        let is_other = |wanted: &&Digest| **wanted != digest && !wanted.matches(&response.body);
+        if let Some(wanted) = reference.digest().filter(is_other) {
+            return Err(RegistryError::ManifestDigest(wanted.clone()));
         }
-        Ok(FetchedManifest { content_type, digest: Digest::of(&response.body), bytes: response.body.into() })
+        Ok(FetchedManifest { content_type, digest, bytes: response.body.into() })
     }
 
     /// The digest of a tag's manifest; none if there is no such manifest. The digest that the registry states is
@@ -222,28 +245,45 @@ impl Client {
         Ok(response.is_success() && stated.is_none_or(|stated| reference.digest() == Some(&stated)))
     }
 
-    /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest.
+    /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest. A reference with
+    /// nothing but a digest has the manifest's.
     pub async fn put_manifest(
         &self,
         reference: &Reference,
         media_type: &str,
         bytes: &Bytes,
     ) -> Result<Digest, RegistryError> {
+        self.put_manifest_if(reference, media_type, bytes, None).await
+    }
+
+    /// Puts a manifest on a condition, which many registries ignore.
+    pub async fn put_manifest_if(
+        &self,
+        reference: &Reference,
+        media_type: &str,
+        bytes: &Bytes,
+        precondition: Option<&Precondition>,
+    ) -> Result<Digest, RegistryError> {
         let (session, operation) = (self.session(reference), self.transport.begin());
-        let digest = Digest::of(bytes);
+        let known =
+            reference.digest().filter(|digest| reference.tag().is_none() && digest.as_str().starts_with("sha256:"));
+        let digest = known.cloned().unwrap_or_else(|| Digest::of(bytes));
         let reference =
             &if reference.tag().is_some() { reference.clone() } else { reference.digest_only(digest.clone()) };
         let path = manifest_path(reference);
         let mut call = ApiRequest::new(Method::PUT, path, ANSWER_LIMIT, Scope::push(reference.path()));
         call.headers.push(("content-type", media_type.to_owned()));
+        call.headers.extend(precondition.map(Precondition::header));
         call.body = bytes.clone();
         let response = session.send(&operation, &call).await?;
         let stored =
             async || self.fetch_manifest(&operation, reference, MANIFEST_LIMIT).await.map(|manifest| manifest.digest);
         if !matches!(response.status, 200..=202) {
             let refusal = session.refusal(&Method::PUT, &response);
-            // An immutable tag that already has this manifest is as it should be.
-            let is_there = refusal.says_immutable() && stored().await.is_ok_and(|stored| stored == digest);
+            // A tag that already has this manifest is as it should be, whether it is immutable or was put by an attempt
+            // whose response was lost.
+            let may_be_there = refusal.says_immutable() || (response.status == 412 && precondition.is_some());
+            let is_there = may_be_there && stored().await.is_ok_and(|stored| stored == digest);
             return if is_there { Ok(digest) } else { Err(refusal.into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 /// Access to one repository. Only two forms are ever requested: every server grants them, and some grant nothing at
 /// all when more is requested.
@@ -58,24 +59,13 @@ impl ScopeSet {
 /// Several scopes: those with push first, because some servers read only the first one, and one for each repository,
 /// because on other servers a second one replaces the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct ScopeSet(Vec<Scope>);
+pub struct ScopeSet(Rc<Vec<Scope>>);
 
 impl ScopeSet {
     /// Whether a token for this set also allows all of the other.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|needed| self.0.iter().any(|scope| scope.covers(needed)))
-    }
-
-    /// The first scopes that fit into so many bytes.
-    pub(super) fn within(self, bytes: usize) -> Self {
-        let mut left = bytes;
-        let fits = |scope: &Scope| {
-            let size = scope.to_string().len();
-            left = left.saturating_sub(size);
-            left > 0
-        };
-        Self(self.0.into_iter().take_while(fits).collect())
     }
 
     /// Whether there is no scope in it.
@@ -88,6 +78,52 @@ impl ScopeSet {
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
     }
+}
+
+/// The scopes that a run will need, in sets that are short enough for one token each.
+#[derive(Debug, Default)]
+pub(super) struct ExpectedScopes(Vec<ScopeSet>);
+
+impl ExpectedScopes {
+    /// The maximum length of the scopes that one token is requested for, in bytes: they are part of a URL, of which
+    /// servers read 8 KiB.
+    const LIMIT: usize = 4 * 1024;
+
+    /// Adds scopes that are needed together. If they are too long for one token, each of several has the scopes with
+    /// push: a mount needs push for one repository and pull for another.
+    pub(super) fn add(&mut self, scopes: impl IntoIterator<Item = Scope>) {
+        let scopes: ScopeSet = scopes.into_iter().collect();
+        if self.covering(&scopes).is_some() {
+            return;
+        }
+        if let Some(last) = self.0.last_mut() {
+            let both = last.union(&scopes);
+            if length(&both.0) <= Self::LIMIT {
+                *last = both;
+                return;
+            }
+        }
+        let (pushed, pulled): (Vec<Scope>, Vec<Scope>) = scopes.iter().cloned().partition(|scope| scope.push);
+        let mut set = pushed.clone();
+        for scope in pulled {
+            let fits = length(&set) + scope.to_string().len() < Self::LIMIT;
+            if !fits && set.len() > pushed.len() {
+                self.0.push(ScopeSet(Rc::new(std::mem::replace(&mut set, pushed.clone()))));
+            }
+            set.push(scope);
+        }
+        self.0.push(ScopeSet(Rc::new(set)));
+    }
+
+    /// A set that covers all of these scopes.
+    pub(super) fn covering(&self, scopes: &ScopeSet) -> Option<&ScopeSet> {
+        self.0.iter().find(|set| set.covers(scopes))
+    }
+}
+
+/// The length of scopes in a URL, in bytes.
+fn length(scopes: &[Scope]) -> usize {
+    scopes.iter().map(|scope| scope.to_string().len() + 1).sum()
 }
 
 impl fmt::Display for ScopeSet {
@@ -111,7 +147,7 @@ impl FromIterator<Scope> for ScopeSet {
             }
         }
         merged.sort_by_key(|scope| !scope.push);
-        Self(merged)
+        Self(Rc::new(merged))
     }
 }
 
@@ -128,10 +164,31 @@ mod tests {
     }
 
     #[test]
-    fn a_set_can_be_cut_to_a_length() {
-        let set: ScopeSet = (0..100).map(|number| Scope::pull(&format!("repository/{number}"))).collect();
-        assert_eq!(set.clone().within(100).iter().count(), 3);
-        assert_eq!(set.clone().within(100_000), set);
+    fn scopes_that_are_needed_together_are_in_one_set() {
+        let list = |number: usize| {
+            let sources = (0..4).map(move |image| Scope::pull(&format!("team/source/{number}/{image}")));
+            sources.chain([Scope::push(&format!("team/app/{number}"))])
+        };
+        let mut expected = ExpectedScopes::default();
+        (0..50).for_each(|number| expected.add(list(number)));
+        assert!(expected.0.len() <= 3 && expected.0.iter().all(|set| length(&set.0) <= ExpectedScopes::LIMIT));
+        assert!((0..50).all(|number| expected.covering(&list(number).collect()).is_some()));
+        let count = expected.0.len();
+        expected.add(list(7));
+        assert_eq!(expected.0.len(), count, "what a set covers needs no other token");
+    }
+
+    #[test]
+    fn each_of_several_sets_has_the_scopes_with_push() {
+        let mut expected = ExpectedScopes::default();
+        let sources = (0..400).map(|number| Scope::pull(&format!("repository/{number}")));
+        expected.add(sources.chain([Scope::push("app")]));
+        for number in 0..400 {
+            let mount: ScopeSet =
+                [Scope::push("app"), Scope::pull(&format!("repository/{number}"))].into_iter().collect();
+            assert!(expected.covering(&mount).is_some(), "{number}");
+        }
+        assert!(expected.0.iter().all(|set| length(&set.0) <= ExpectedScopes::LIMIT));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::challenge::Challenge;
 use super::endpoint::Endpoint;
 use super::error::{ErrorResponse, RegistryError, one_line};
 use super::remembered::RememberedChallenges;
-use super::scope::{Scope, ScopeSet};
+use super::scope::{ExpectedScopes, Scope, ScopeSet};
 use super::token::Tokens;
 use crate::auth::{CredentialSources, Keychain, Lookup};
 use crate::output::Console;
@@ -17,10 +17,6 @@ use bytes::Bytes;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
-
-/// The maximum length of the scopes that one token is requested for, in bytes: they are part of a URL, of which servers
-/// read 8 KiB.
-const SCOPES_LIMIT: usize = 4 * 1024;
 
 /// A request to a registry whose origin and challenge may not be known yet.
 #[derive(Clone)]
@@ -72,8 +68,8 @@ pub(super) struct Session {
     pub(super) challenge: RefCell<Option<Rc<Challenge>>>,
     /// Its realm.
     pub(super) realm: RefCell<Option<Realm>>,
-    /// What the run will need, so that one token can cover it.
-    pub(super) expected_scopes: RefCell<ScopeSet>,
+    /// What the run will need, so that few tokens can cover it.
+    pub(super) expected_scopes: RefCell<ExpectedScopes>,
     pub(super) tokens: Tokens,
     /// None if nothing is to be remembered.
     pub(super) remembered: Option<Rc<RememberedChallenges>>,
@@ -139,10 +135,9 @@ impl Session {
         self.challenge.borrow().is_some()
     }
 
-    /// Adds what will be needed later in this run. What exceeds one token is requested when it is needed.
+    /// Adds scopes that will be needed together later in this run.
     pub(super) fn expect_scopes(&self, scopes: impl IntoIterator<Item = Scope>) {
-        let known = self.expected_scopes.take();
-        self.expected_scopes.replace(known.iter().cloned().chain(scopes).collect::<ScopeSet>().within(SCOPES_LIMIT));
+        self.expected_scopes.borrow_mut().add(scopes);
     }
 
     /// Sends a request, with whatever authorization the registry turns out to want, and returns the response, even if

@@ -1,6 +1,7 @@
 //! Fetches what references name: images, and the images in lists.
 
 pub mod amend;
+mod filter;
 pub mod find;
 mod limits;
 mod platforms;
@@ -10,6 +11,7 @@ pub mod stale;
 mod survey;
 mod walk;
 
+pub use filter::{Filtered, filter};
 pub use limits::{ReadLimits, SharedMemory};
 pub use selection::{NoMatchingImage, Selection};
 pub use source::{Absent, Source, StatedPlatform};
@@ -83,7 +85,7 @@ pub struct Request<'a> {
     pub wait: Duration,
 }
 
-/// The first and the longest pause between two looks for a source that does not exist yet.
+/// The first and the longest pause before a source that does not exist yet is requested again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// Resolves sources; manifests and configs are fetched once for all requests.
@@ -226,16 +228,16 @@ fn entry_name(request: &Request<'_>, source: &Location, root: &Document) -> Refe
     }
 }
 
-/// Tries again, with growing pauses, as long as the answer is that something does not exist.
+/// Repeats an attempt, with growing pauses, as long as it fails because something does not exist.
 async fn wait_for<T, F: Future<Output = anyhow::Result<T>>>(
     wait: Duration,
     attempt: impl Fn() -> F,
 ) -> anyhow::Result<T> {
     let (mut pause, longest) = PAUSES;
-    let deadline = Instant::now() + wait;
+    let begun = Instant::now();
     loop {
         let result = attempt().await;
-        let is_in_time = Instant::now() + pause <= deadline;
+        let is_in_time = begun.elapsed() + pause <= wait;
         if !is_in_time || !result.as_ref().is_err_and(is_not_found) {
             return result;
         }

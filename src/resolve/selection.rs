@@ -23,7 +23,7 @@ pub struct NoMatchingImage {
 
 impl Selection {
     /// Drops entries that cannot match, before they are fetched.
-    pub fn prefilter(&self, entries: Vec<Descriptor>, skipped: &mut Vec<Platform>) -> Vec<Descriptor> {
+    pub(super) fn prefilter(&self, entries: Vec<Descriptor>, skipped: &mut Vec<Platform>) -> Vec<Descriptor> {
         let mut dropped = HashSet::new();
         for entry in entries.iter().filter(|entry| !entry.is_attestation()) {
             if let Some(platform) = entry.platform.as_ref().filter(|it| it.is_specified() && !self.wants(it)) {

@@ -1,4 +1,4 @@
-//! What is asked of one source.
+//! Sources, and what the user states about them.
 
 use super::Selection;
 use crate::location::Location;

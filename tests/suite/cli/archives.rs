@@ -72,7 +72,7 @@ fn write(scene: &Scene, members: &[Vec<u8>]) -> PathBuf {
 }
 
 #[test]
-fn an_archive_that_somebody_made_by_hand_is_read() {
+fn an_archive_made_by_other_means_is_read() {
     let scene = Scene::new();
     for members in [
         vec![index(), blobs()],

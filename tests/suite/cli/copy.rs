@@ -211,6 +211,25 @@ fn platforms_are_kept_with_their_attestations() {
 }
 
 #[test]
+fn platforms_are_found_in_nested_lists_and_in_configs() {
+    let (scene, build) = scene();
+    scene.other().put_image("src/app", "single", &Sample::oci("linux/s390x"));
+    let mut unstated = Sample::oci("linux/s390x").index_entry();
+    unstated.as_object_mut().expect("an object").remove("platform");
+    let entries =
+        [json!({"mediaType": OCI_INDEX, "digest": build.digest(), "size": build.index().len()}), unstated.clone()];
+    scene.other().put_manifest("src/app", "outer", OCI_INDEX, &index(OCI_INDEX, &entries));
+    for (platform, expected) in [
+        ("linux/arm64", vec![build.images()[1].digest(), build.attestations()[1].digest()]),
+        ("linux/s390x", vec![Sample::oci("linux/s390x").digest()]),
+    ] {
+        scene.run_ok(&format!("copy --platform {platform} %src/app:outer @dst/app:v1"));
+        assert_eq!(mfst_testkit::scene::digests(&scene.pushed("dst/app", "v1")), expected);
+        scene.run_ok("verify @dst/app:v1");
+    }
+}
+
+#[test]
 fn all_platforms_of_a_list_are_the_list_itself() {
     let (scene, build) = scene();
     scene.run_ok("copy --platform linux/amd64,linux/arm64 %src/app:1 @dst/app:v1");

@@ -1,4 +1,4 @@
-//! `mfst copy --referrers`: signatures, SBOMs and attestations come along.
+//! `mfst copy --referrers`: signatures, SBOMs and attestations are copied with an image.
 
 use mfst_testkit::buildx::Build;
 use mfst_testkit::docker_registry::{DockerRegistry, Registry as _};

@@ -4,7 +4,7 @@ use mfst_testkit::installed::{find, skip};
 use mfst_testkit::sandbox::{CommandOutput, Sandbox};
 use mfst_testkit::scene::{Scene, first_line};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "create",
     "annotate",
     "inspect",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 20] = [
     "tags",
     "verify",
     "diff",
+    "apply",
     "spec",
     "login",
     "logout",

@@ -4,10 +4,13 @@
 
 mod amend;
 mod annotate;
+mod apply;
+mod apply_scale;
 mod archives;
 mod auth;
 mod clear;
 mod completion;
+mod conditions;
 mod consumers;
 mod copies;
 mod copies_broken;
@@ -32,6 +35,7 @@ mod list_options;
 mod login;
 mod ls;
 mod ls_limits;
+mod manifest_tool;
 mod missing_children;
 mod passing_on;
 mod platforms;

@@ -37,6 +37,7 @@ const PLATFORMS: [&str; 10] = [
 /// The names of the servers. Many tools treat loopback addresses specially, so a local proxy without latency resolves
 /// names.
 const REGISTRY: &str = "registry.test";
+const OTHER: &str = "other.test";
 const AUTH: &str = "tokens.test";
 
 /// The cost of a run of a tool.
@@ -88,15 +89,15 @@ fn peak_of(process: u32) -> Option<u64> {
     peak.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kibibytes| kibibytes.div_ceil(1024))
 }
 
-/// A registry with images `src/0:1`, `src/1:1`, ….
+/// A registry with images `src/0:1`, `src/1:1`, … and a list of them, `src/list:1`; and another registry, which is empty.
 pub struct Bed {
     registry: Embedded,
+    other: Embedded,
     tokens: TokenServer,
-    ways: [Relay; 2],
+    ways: [Relay; 3],
     names: Proxy,
     identity: Identity,
     images: usize,
-    samples: Vec<Sample>,
     runs: Cell<usize>,
 }
 
@@ -109,7 +110,8 @@ impl Bed {
         let to_tokens = Relay::start(tokens.address(), rtt);
         let realm = format!("https://{AUTH}/token");
         let challenge = format!("Bearer realm=\"{realm}\",service=\"{{service}}\"{{scope}}{{error}}");
-        let registry = Embedded::plain().tls(&identity).bearer_challenges(&tokens, &[&challenge]).start();
+        let [registry, other] =
+            [(); 2].map(|()| Embedded::plain().tls(&identity).bearer_challenges(&tokens, &[&challenge]).start());
         let mut samples = Vec::new();
         for image in 0..images {
             let layers: Vec<String> = (1..blobs).map(|layer| format!("layer {layer} of {image}")).collect();
@@ -118,16 +120,23 @@ impl Bed {
             registry.put_image(&format!("src/{image}"), "1", &sample);
             samples.push(sample);
         }
-        let ways = [Relay::start(registry.address(), rtt), to_tokens];
+        let entries: Vec<Value> = samples.iter().map(Sample::index_entry).collect();
+        for sample in &samples {
+            registry.put_image("src/list", &sample.digest(), sample);
+        }
+        registry.put_manifest("src/list", "1", OCI_INDEX, &index(OCI_INDEX, &entries));
+        let ways = [Relay::start(registry.address(), rtt), Relay::start(other.address(), rtt), to_tokens];
         let route = |host: &str| format!("{host}:443");
-        let names = Proxy::open().route(&route(REGISTRY), ways[0].address()).route(&route(AUTH), ways[1].address());
-        Self { registry, tokens, ways, names: names.start(), identity, images, samples, runs: Cell::new(0) }
+        let [first, second, auth] = &ways;
+        let names = Proxy::open().route(&route(REGISTRY), first.address()).route(&route(OTHER), second.address());
+        let names = names.route(&route(AUTH), auth.address()).start();
+        Self { registry, other, tokens, ways, names, identity, images, runs: Cell::new(0) }
     }
 
-    /// An empty home with a login for the registry.
+    /// An empty home with logins for the registries.
     pub fn home(&self) -> Sandbox {
         let mut home = Sandbox::running(&[env!("CARGO_BIN_EXE_mfst-bench").as_ref()]);
-        home.log_in(REGISTRY, "bench", "secret");
+        home.log_in_to(&[REGISTRY, OTHER].map(|host| (host, "bench", "secret")));
         home.env("HTTPS_PROXY", self.names.url());
         home.env("SSL_CERT_FILE", self.identity.ca_file());
         home
@@ -143,17 +152,28 @@ impl Bed {
         };
         let home = self.home_for(tool)?;
         let cost = self.spent(&mut (tool.commands)(&home, &names))?;
-        self.check(&repository)?;
+        check(&self.registry, &repository, self.images)?;
+        Ok(cost)
+    }
+
+    /// Runs a tool that copies the list to a new repository: of the same registry, or of the other one.
+    pub fn copying_cost(&self, tool: &Tool, is_other: bool) -> Result<Cost, String> {
+        self.runs.set(self.runs.get() + 1);
+        let repository = format!("copy/{}", self.runs.get());
+        let (host, registry) = if is_other { (OTHER, &self.other) } else { (REGISTRY, &self.registry) };
+        let (list, images) = (format!("{host}/{repository}:1"), vec![format!("{REGISTRY}/src/list:1")]);
+        let home = self.home_for(tool)?;
+        if is_other && tool.contact == Contact::Again {
+            // There is no such image, but the registry has been met.
+            let _ = run(&mut home.command(&["exists", &format!("{OTHER}/src/0:1")]));
+        }
+        let cost = self.spent(&mut (tool.commands)(&home, &Names { list, images }))?;
+        check(registry, &repository, self.images)?;
         Ok(cost)
     }
 
     /// Runs a tool that finds out about a list.
     pub fn reading_cost(&self, tool: &Tool) -> Result<Cost, String> {
-        let entries: Vec<Value> = self.samples.iter().map(Sample::index_entry).collect();
-        for sample in &self.samples {
-            self.registry.put_image("src/list", &sample.digest(), sample);
-        }
-        self.registry.put_manifest("src/list", "1", OCI_INDEX, &index(OCI_INDEX, &entries));
         let names = Names { list: format!("{REGISTRY}/src/list:1"), images: Vec::new() };
         self.spent(&mut (tool.commands)(&self.home_for(tool)?, &names))
     }
@@ -169,6 +189,7 @@ impl Bed {
 
     fn spent(&self, commands: &mut [Command]) -> Result<Cost, String> {
         self.registry.log().clear();
+        self.other.log().clear();
         let (tokens, connections) = (self.tokens.log().entries().len(), self.connections());
         let (mut wall, mut memory) = (Duration::ZERO, None);
         for command in commands {
@@ -180,7 +201,7 @@ impl Bed {
             wall,
             memory,
             connections: self.connections() - connections,
-            requests: self.registry.log().entries().len(),
+            requests: self.registry.log().entries().len() + self.other.log().entries().len(),
             tokens: self.tokens.log().entries().len() - tokens,
         })
     }
@@ -188,27 +209,27 @@ impl Bed {
     fn connections(&self) -> u64 {
         self.ways.iter().map(Relay::connections).sum()
     }
+}
 
-    /// Checks that the repository has the list and everything in it.
-    fn check(&self, repository: &str) -> Result<(), String> {
-        let read = |reference: &str| -> Option<Value> {
-            serde_json::from_slice(&self.registry.manifest(repository, reference)?.1).ok()
-        };
-        let list = read("1").ok_or("made no list")?;
-        let entries: Vec<&Value> = list["manifests"].as_array().into_iter().flatten().collect();
-        if entries.len() != self.images {
-            return Err(format!("made a list of {} images", entries.len()));
-        }
-        for entry in entries {
-            let image = entry["digest"].as_str().and_then(read).ok_or("left an image behind")?;
-            let layers = image["layers"].as_array().into_iter().flatten();
-            let mut blobs = layers.chain([&image["config"]]).filter_map(|blob| blob["digest"].as_str());
-            if !blobs.all(|digest| self.registry.has_blob(repository, digest)) {
-                return Err("left a blob behind".to_owned());
-            }
-        }
-        Ok(())
+/// Checks that the repository has a list of this many images, and everything in it.
+fn check(registry: &Embedded, repository: &str, images: usize) -> Result<(), String> {
+    let read = |reference: &str| -> Option<Value> {
+        serde_json::from_slice(&registry.manifest(repository, reference)?.1).ok()
+    };
+    let list = read("1").ok_or("made no list")?;
+    let entries: Vec<&Value> = list["manifests"].as_array().into_iter().flatten().collect();
+    if entries.len() != images {
+        return Err(format!("made a list of {} images", entries.len()));
     }
+    for entry in entries {
+        let image = entry["digest"].as_str().and_then(read).ok_or("left an image behind")?;
+        let layers = image["layers"].as_array().into_iter().flatten();
+        let mut blobs = layers.chain([&image["config"]]).filter_map(|blob| blob["digest"].as_str());
+        if !blobs.all(|digest| registry.has_blob(repository, digest)) {
+            return Err("left a blob behind".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// The real round-trip time of a relay: the average time of an exchange of one byte on an open connection.

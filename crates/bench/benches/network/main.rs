@@ -27,7 +27,7 @@
 //!
 //! | key | meaning |
 //! |---|---|
-//! | `task` | `make` a list, the same with every tool; `read` about that list; `scale`: `make` with mfst and other sizes |
+//! | `task` | `make` a list, the same with every tool; `read` about that list; `copy` it; `scale`: `make` with mfst and other sizes |
 //! | `images`, `blobs` | the list's images, and the blobs of each |
 //! | `tool` | its name and, except for mfst, its version |
 //! | `contact` | `first`, or `again` if the tool has met the registry before |
@@ -86,6 +86,12 @@ fn run(options: &Options) -> Result<(), String> {
     measure_all(&mut report, Task::Make, COMPARED, &tools::makers(&bed), |tool| bed.cost(tool));
     println!("\nWhat such a list means, what is in it, whether all of it is there:\n");
     measure_all(&mut report, Task::Read, COMPARED, &tools::readers(&bed), |tool| bed.reading_cost(tool));
+    println!("\nA copy of it within the registry, and to another one:\n");
+    for is_other in [false, true] {
+        let tools = tools::copiers(&bed, is_other);
+        measure_all(&mut report, Task::Copy, COMPARED, &tools, |tool| bed.copying_cost(tool, is_other));
+        println!();
+    }
     println!("\nmfst with other lists:\n");
     for (at, &(images, blobs)) in SCALES.iter().enumerate() {
         let bed = Bed::new(rtt, images, blobs);

@@ -17,6 +17,8 @@ pub enum Task {
     Make,
     /// Find out about a list.
     Read,
+    /// Copy a list.
+    Copy,
     /// Make lists of other sizes.
     Scale,
 }
@@ -26,6 +28,7 @@ impl Task {
         match self {
             Self::Make => "make",
             Self::Read => "read",
+            Self::Copy => "copy",
             Self::Scale => "scale",
         }
     }

@@ -159,6 +159,38 @@ pub fn readers(bed: &Bed) -> Vec<Tool> {
     tools
 }
 
+/// Round trips of a copy within a registry: up to the token 6, list 1, manifests 1, mounts 1, manifests 1, list 1.
+const COPY_WITHIN: u8 = 6 + 5;
+/// The same to another registry, where opening and filling uploads takes 2.
+const COPY_ACROSS: u8 = COPY_WITHIN + 1;
+
+/// Ways to copy a list: within a registry if `is_other` is false, else to another one.
+pub fn copiers(bed: &Bed, is_other: bool) -> Vec<Tool> {
+    let home = bed.home();
+    let floor = if is_other { COPY_ACROSS } else { COPY_WITHIN };
+    let name = if is_other { "mfst copy (stream)" } else { "mfst copy (mount)" };
+    let mut tools: Vec<Tool> =
+        mfst_twice(name, floor, |home, names| vec![home.command(&["copy", &names.images[0], &names.list])]).into();
+    let mut add = |name: &str, version: &[&str], commands| match version_of(&home, version) {
+        Some(version) => tools.push(other(name, &version, floor, commands)),
+        None => eprintln!("{name} is not installed"),
+    };
+    add("crane copy", &["crane", "version"], |home, names| {
+        vec![home.program("crane", &["copy", &names.images[0], &names.list])]
+    });
+    add("regctl image copy", &["regctl", "version", "--format", "{{.VCSTag}}"], |home, names| {
+        vec![home.program("regctl", &["image", "copy", &names.images[0], &names.list])]
+    });
+    add("oras cp", &["oras", "version"], |home, names| {
+        vec![home.program("oras", &["cp", "--no-tty", &names.images[0], &names.list])]
+    });
+    add("skopeo copy --all", &["skopeo", "--version"], |home, names| {
+        let [from, to] = [&names.images[0], &names.list].map(|name| format!("docker://{name}"));
+        vec![home.program("skopeo", &["copy", "--insecure-policy", "--all", &from, &to])]
+    });
+    tools
+}
+
 /// The first word of a tool's version message that looks like a number; none if the tool is not installed.
 fn version_of(home: &Sandbox, command: &[&str]) -> Option<String> {
     let output = home.program(command[0], &command[1..]).output().ok().filter(|output| output.status.success())?;

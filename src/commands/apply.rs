@@ -1,0 +1,192 @@
+//! `mfst apply`: pushes the lists that files describe.
+
+use super::assemble;
+use super::lines;
+use crate::app::App;
+use crate::content::Content;
+use crate::error::{MultiError, in_context};
+use crate::location::Location;
+use crate::publish::{self, PushMetadata, PushOptions, Sent};
+use crate::reference::Reference;
+use crate::resolve::{Absent, Resolver};
+use crate::spec::{self, ListSpec, Position};
+use crate::warning;
+use anyhow::Context as _;
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::pin::pin;
+use thiserror::Error;
+
+/// The arguments and flags of `apply`.
+#[derive(Debug)]
+pub struct Options {
+    /// The files, as typed; `-` is standard input.
+    pub files: Vec<String>,
+    /// Whether no further push is started after a list has failed.
+    pub fail_fast: bool,
+    /// What to do about images that do not exist.
+    pub absent: Absent,
+    /// Whether unverified TLS and plain HTTP are allowed.
+    pub insecure: bool,
+    /// How to push.
+    pub push: PushOptions,
+}
+
+/// Why the files cannot be applied, or one of their lists has not been pushed.
+#[derive(Debug, Error)]
+enum ApplyError {
+    #[error("{position}: {target} is also a name of the list at {other}")]
+    SameTarget { position: Position, target: Reference, other: Position },
+    #[error("--digestfile is for one list, and there are {0}; --metadata-file has all digests")]
+    SeveralDigests(usize),
+    #[error("not pushed, because another list has failed (--fail-fast)")]
+    Stopped,
+}
+
+/// A list, its names and how to push it.
+struct Job {
+    spec: ListSpec,
+    targets: Vec<Reference>,
+    push: PushOptions,
+}
+
+/// The entry of a list in the metadata file.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Receipt {
+    Pushed(Box<PushMetadata>),
+    Failed { references: Vec<String>, error: String },
+}
+
+/// The results of all lists, in the order of the files.
+#[derive(Default)]
+struct Results {
+    receipts: Vec<Receipt>,
+    digests: Vec<String>,
+    errors: Vec<anyhow::Error>,
+}
+
+/// Pushes each list as soon as its own images are resolved. A list that fails does not stop the others.
+pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
+    let jobs = jobs(read(&options.files)?, &options.push)?;
+    if jobs.len() > 1 && options.push.digest_file.is_some() {
+        return Err(ApplyError::SeveralDigests(jobs.len()).into());
+    }
+    let files = options.push.prepare_files()?;
+    let content = Content::new(app.client(options.insecure));
+    let Results { receipts, digests, errors } = app.block_on(push_all(app, &content, &jobs, options))?;
+    if !options.push.dry_run {
+        files.write(&digests.join("\n"), &crate::json::document(&receipts))?;
+    }
+    MultiError::of(errors).map_or(Ok(()), Err)
+}
+
+/// The lists of all files, or everything that is wrong with them.
+fn read(files: &[String]) -> anyhow::Result<Vec<ListSpec>> {
+    let (mut lists, mut errors) = (Vec::new(), Vec::new());
+    for file in files {
+        match spec::read(file) {
+            Ok(found) => lists.extend(found),
+            Err(found) => errors.extend(found.into_iter().map(anyhow::Error::from)),
+        }
+    }
+    MultiError::of(errors).map_or(Ok(lists), Err)
+}
+
+/// What to push where. Two lists cannot have the same name.
+fn jobs(lists: Vec<ListSpec>, push: &PushOptions) -> anyhow::Result<Vec<Job>> {
+    let mut known: HashMap<Reference, Position> = HashMap::new();
+    let mut jobs = Vec::with_capacity(lists.len());
+    for spec in lists {
+        let mut push = PushOptions { quiet: true, ..push.clone() };
+        push.require_platforms.extend(spec.require_platforms.iter().cloned());
+        let mut targets = push.targets(&spec.image)?;
+        for target in &spec.targets {
+            if !targets.contains(target) {
+                targets.push(target.clone());
+            }
+        }
+        for target in &targets {
+            if let Some(other) = known.insert(target.clone(), spec.position.clone()) {
+                let (position, target) = (spec.position.clone(), target.clone());
+                return Err(ApplyError::SameTarget { position, target, other }.into());
+            }
+        }
+        jobs.push(Job { spec, targets, push });
+    }
+    Ok(jobs)
+}
+
+async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options) -> anyhow::Result<Results> {
+    for job in jobs {
+        let targets: Vec<Location> = job.targets.iter().cloned().map(Location::Registry).collect();
+        let sources: Vec<Location> = job.spec.sources.iter().map(|source| source.source.location.clone()).collect();
+        content.plan(&sources, &targets);
+    }
+    let run = Run { app, content, resolver: Resolver::new(content), options, has_failed: Cell::new(false) };
+    let bar = app.progress(options.push.quiet).items("pushing lists:", jobs.len());
+    // Requests are limited for each registry, not lists.
+    let mut pushed = pin!(stream::iter(jobs.iter().map(|job| run.push(job))).buffered(jobs.len().max(1)));
+    let mut results = Results::default();
+    // A broken stdout must not abort the pushes.
+    let mut printed = Ok(());
+    for job in jobs {
+        let Some(result) = pushed.next().await else { break };
+        bar.advance(1);
+        match result {
+            Ok(sent) => {
+                printed = printed.and_then(|()| job.report(app, &sent, &options.push));
+                results.digests.push(sent.digest.to_string());
+                results.receipts.push(Receipt::Pushed(Box::new(sent.metadata)));
+            }
+            Err(error) => {
+                let references = job.targets.iter().map(ToString::to_string).collect();
+                results.receipts.push(Receipt::Failed { references, error: format!("{error:#}") });
+                results.errors.push(in_context(error, &format!("{} ({})", job.spec.image, job.spec.position)));
+            }
+        }
+    }
+    printed.context("cannot print what has been pushed")?;
+    Ok(results)
+}
+
+/// What all lists share.
+struct Run<'a> {
+    app: &'a App,
+    content: &'a Content,
+    resolver: Resolver<'a>,
+    options: &'a Options,
+    has_failed: Cell<bool>,
+}
+
+impl Run<'_> {
+    async fn push(&self, job: &Job) -> anyhow::Result<Sent> {
+        let result = self.resolve_and_send(job).await;
+        self.has_failed.set(self.has_failed.get() || result.is_err());
+        result
+    }
+
+    async fn resolve_and_send(&self, job: &Job) -> anyhow::Result<Sent> {
+        let Self { app, content, resolver, options, has_failed } = self;
+        let (draft, warnings) = assemble::draft(app, resolver, content, &job.spec, options.absent).await?;
+        if options.fail_fast && has_failed.get() {
+            return Err(ApplyError::Stopped.into());
+        }
+        warning::report(&app.console, warnings, job.push.strict)?;
+        publish::send(app, content, &job.targets, draft, &job.push).await
+    }
+}
+
+impl Job {
+    /// Prints each name with the digest; with `--dry-run` also what would be done, on stderr.
+    fn report(&self, app: &App, sent: &Sent, options: &PushOptions) -> anyhow::Result<()> {
+        sent.preview.iter().for_each(|line| app.console.plain(line));
+        let digest = &sent.digest;
+        if options.quiet {
+            return app.print(format!("{digest}\n"));
+        }
+        app.print(lines(self.targets.iter().map(|target| format!("{target} {digest}"))))
+    }
+}
