@@ -200,15 +200,17 @@ async fn deliver(
 ) -> anyhow::Result<(Outcomes, PreviousTags)> {
     let targets = plan.repositories.iter().map(Target::open).collect::<Result<Vec<_>, LayoutError>>()?;
     let present = presence::present(content, plan).await?;
-    let needed = Plan::without(plan.roots, &present);
+    let is_any_present = present.iter().any(|digests| !digests.is_empty());
+    let without_present = is_any_present.then(|| Plan::without(plan.roots, &present));
+    let needed = without_present.as_ref().unwrap_or(plan);
     let progress = app.progress(options.quiet);
-    let mut outcomes = blobs::ensure_blobs(content, &needed, &targets, &progress).await?;
-    let announced = manifests::put_levels(app, content, &needed, &targets, is_announced).await?;
+    let mut outcomes = blobs::ensure_blobs(content, needed, &targets, &progress).await?;
+    let announced = manifests::put_levels(app, content, needed, &targets, is_announced).await?;
     manifests::put_attached(content, plan, &targets).await?;
     let previous = tags::check(content, plan, options).await?;
     let put_roots = async || manifests::put_roots(content, plan, &targets, options.expect.as_ref()).await;
     match put_roots().await {
-        Err(error) if manifests::says_child_unknown(&error) && present.iter().any(|digests| !digests.is_empty()) => {
+        Err(error) if is_any_present && manifests::says_child_unknown(&error) => {
             outcomes = blobs::ensure_blobs(content, plan, &targets, &progress).await?;
             manifests::put_levels(app, content, plan, &targets, false).await??;
             put_roots().await?;
