@@ -3,6 +3,7 @@
 //! The fuzz targets and `tests/properties.rs` share this file.
 #![allow(dead_code, unreachable_pub, reason = "each fuzz target uses one of the properties")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -14,6 +15,7 @@ use mfst::output::{Console, is_terminal_control, one_line};
 use mfst::reference::Reference;
 use mfst::registry::challenge::{self as challenge_header, Challenge};
 use mfst::registry::endpoint::Endpoint;
+use mfst::spec::{self, SpecEntry, SpecError, SpecText};
 use mfst::transport::{Locality, Url, display_url};
 
 /// How much longer a text may get by being laid out, at most; see `src/json/indent.rs`.
@@ -146,4 +148,24 @@ pub fn json_look(data: &[u8]) {
     assert!(text.starts_with(first_value(text)));
     let written = marshal(&text);
     assert_eq!(serde_json::from_slice::<String>(&written).expect("a string"), text);
+}
+
+/// A list file is understood or refused with a place in it. Any annotation can be written to one and read back.
+pub fn spec(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let lines = text.split('\n').count() + 1;
+    for error in spec::parse("F", &text, &|_| None).err().into_iter().flatten() {
+        if let SpecError::At { position, .. } = error {
+            assert!((1..=lines).contains(&position.line) && position.column > 0, "{position}");
+        }
+    }
+    // YAML cannot express NUL, and takes no surrogates or line separators as they are; the writer escapes them.
+    let annotations = BTreeMap::from([(text.to_string(), text.to_string()), ("k".to_owned(), text.to_string())]);
+    let image = Reference::parse("h.io/list:1").expect("a reference");
+    let header = IndexHeader { annotations, ..IndexHeader::default() };
+    let entries = vec![SpecEntry { image: image.clone(), platform: None, annotations: BTreeMap::new() }];
+    let written = SpecText { notes: Vec::new(), image: &image, format: IndexFormat::Auto, header, entries };
+    let read = spec::parse("F", &written.to_string(), &|_| None);
+    let read = read.unwrap_or_else(|errors| panic!("{errors:?}: {written}"));
+    assert_eq!(read[0].annotations, written.header.annotations, "{written}");
 }

@@ -79,6 +79,14 @@ impl Location {
         }
     }
 
+    /// How to write a layout that [`Location::parse_source`] takes for an image; none for other texts.
+    #[must_use]
+    pub fn unambiguous_layout(text: &str) -> Option<String> {
+        Reference::parse(text).ok()?;
+        let prefix = [DIRECTORY_PREFIX, ARCHIVE_PREFIX].into_iter().find(|prefix| text.starts_with(prefix))?;
+        Some(format!("{prefix}./{}", &text[prefix.len()..]))
+    }
+
     /// Reads a reference, `oci:DIR[:TAG|@DIGEST]` or `oci-archive:FILE[:TAG|@DIGEST]`.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
         let (layout, at): (_, fn(PathBuf) -> LayoutPath) = match text.strip_prefix(DIRECTORY_PREFIX) {
@@ -293,6 +301,9 @@ mod tests {
         assert!(matches!(Location::parse_source("oci:./dir"), Ok(Location::Layout(_))));
         assert!(matches!(Location::parse_source("oci:dir:1.0"), Ok(Location::Layout(_))));
         assert!(matches!(Location::parse_source("Bad"), Err(LocationError::Reference(_))));
+        assert_eq!(Location::unambiguous_layout("oci-archive:a.tar").as_deref(), Some("oci-archive:./a.tar"));
+        assert_eq!(Location::unambiguous_layout("oci:./dir"), None);
+        assert_eq!(Location::unambiguous_layout("app:1"), None);
     }
 
     #[test]

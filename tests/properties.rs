@@ -16,7 +16,7 @@ mod shared;
 /// A property, by the name of its fuzz target.
 type Property = (&'static str, fn(&[u8]));
 
-const PROPERTIES: [Property; 8] = [
+const PROPERTIES: [Property; 9] = [
     ("reference", shared::reference),
     ("entry", shared::entry),
     ("config", shared::config),
@@ -25,6 +25,7 @@ const PROPERTIES: [Property; 8] = [
     ("error_body", shared::error_body),
     ("location", shared::location),
     ("json_look", shared::json_look),
+    ("spec", shared::spec),
 ];
 
 /// What the grammars are made of.

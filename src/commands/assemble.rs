@@ -8,6 +8,7 @@ use crate::manifest::ListEntry;
 use crate::resolve::{Absent, Request, Resolved, Resolver, Source, StatedPlatform};
 use crate::spec::{ListSpec, SourceSpec};
 use crate::warning::Warning;
+use futures_util::future::try_join;
 use thiserror::Error;
 
 /// Of all sources of a list, the registries have none.
@@ -28,12 +29,13 @@ pub(super) async fn draft(
     let request =
         Request { sources: &sources, repository: &spec.image, may_be_missing: &|_| absent.ignore, wait: absent.wait };
     let progress = app.progress(true);
-    let (found, subject) = futures_util::try_join!(resolver.resolve_each(&request, &progress), async {
+    let subject = async {
         match &spec.subject {
             Some(subject) => subject_descriptor(content, subject).await.map(Setting::Set),
             None => Ok(Setting::Inherited),
         }
-    })?;
+    };
+    let (found, subject) = try_join(resolver.resolve_each(&request, &progress), subject).await?;
     let mut settings = ListSettings { format: spec.format, subject, ..ListSettings::default() };
     spec.annotations.iter().for_each(|(key, value)| settings.annotations.set(key, value));
     if let Some(artifact_type) = &spec.artifact_type {

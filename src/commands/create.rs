@@ -5,6 +5,7 @@ use super::sources::{self, NamedSource, SourceName, TypedSource};
 use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListSettings, SourceList};
+use crate::error::WithHint;
 use crate::location::Location;
 use crate::manifest::{Descriptor, ListEntry, Platform};
 use crate::publish::{self, PushOptions, StaleTags};
@@ -80,10 +81,20 @@ struct Fetched {
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let list = Reference::parse(&options.list)
         .with_context(|| format!("error parsing name for manifest list {}", options.list))?;
-    match &options.destination {
+    let created = match &options.destination {
         Destination::Store(if_exists) => create_and_store(app, options, &list, *if_exists),
         Destination::Registry(push) => create_and_push(app, options, &list, push),
-    }
+    };
+    created.map_err(|error| with_layout_hint(error, &options.images))
+}
+
+/// Says how to name a layout whose name docker takes for that of an image.
+fn with_layout_hint(error: anyhow::Error, images: &[String]) -> anyhow::Error {
+    let Some((text, layout)) = images.iter().find_map(|text| Some((text, Location::unambiguous_layout(text)?))) else {
+        return error;
+    };
+    let hint = format!("{text} was taken for an image, as docker takes it; the layout is {layout}");
+    WithHint { error, hint }.into()
 }
 
 fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: IfExists) -> anyhow::Result<()> {

@@ -43,7 +43,8 @@ impl<'a> Collector<'a> {
         let links = Links::parse(&manifest.bytes).with_context(|| format!("{location} is not a manifest"))?;
         let descriptors = links.blobs.len() + links.manifests.len();
         self.limits.add_entries(links.manifests.len(), &location.to_string())?;
-        self.limits.add_manifest(manifest.bytes.len(), descriptors, &location.to_string())?;
+        // Text is kept twice, as it was sent and parsed.
+        self.limits.add_manifest(2 * manifest.bytes.len(), descriptors, &location.to_string())?;
         Ok(Fetched { manifest, links })
     }
 

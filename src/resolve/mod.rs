@@ -145,8 +145,9 @@ impl<'a> Resolver<'a> {
                 let of_config = if source.platform != StatedPlatform::OfConfig && image.is_artifact() {
                     Platform::unknown()
                 } else {
-                    let reading = self.platforms.get(self.walker.content, location, image);
-                    self.walker.content.asking_targets(location, &root.fetched.digest, reading).await?
+                    let content = self.walker.content;
+                    let reading = self.platforms.get(content, location, image);
+                    content.asking_targets(location, &root.fetched.digest, reading).await?
                 };
                 let name = entry_name(request, location, &root);
                 let mut entry = assemble(name, &root, image, source.platform.over(&of_config));

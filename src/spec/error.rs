@@ -1,9 +1,9 @@
 //! What is wrong with a file, and where.
 
+use super::yaml::Place;
 use crate::file::ReadError;
-use serde_saphyr::{Error, Location};
 use std::fmt;
-use thiserror::Error as ThisError;
+use thiserror::Error;
 
 /// How similar an unknown key must be to a known one to be a likely typo; 1 means equal.
 const LIKENESS: f64 = 0.75;
@@ -14,13 +14,13 @@ pub struct Position {
     /// The file, as typed.
     pub file: String,
     /// The line.
-    pub line: u64,
+    pub line: usize,
     /// The column.
-    pub column: u64,
+    pub column: usize,
 }
 
 /// Something wrong with a file.
-#[derive(Debug, ThisError, PartialEq, Eq)]
+#[derive(Debug, Error, PartialEq, Eq)]
 pub enum SpecError {
     /// An error at one position.
     #[error("{position}: {message}")]
@@ -47,8 +47,8 @@ impl fmt::Display for Position {
 }
 
 impl Position {
-    pub(super) fn new(file: &str, location: Location) -> Self {
-        Self { file: file.to_owned(), line: location.line(), column: location.column() }
+    pub(super) fn new(file: &str, place: Place) -> Self {
+        Self { file: file.to_owned(), line: place.line, column: place.column }
     }
 }
 
@@ -61,41 +61,13 @@ impl SpecError {
         Self::File { file: file.to_owned(), message: "it has no list".to_owned() }
     }
 
-    pub(super) fn at(file: &str, location: Location, message: impl fmt::Display) -> Self {
-        Self::At { position: Position::new(file, location), message: message.to_string() }
-    }
-
-    /// An error of the YAML parser, worded for the reader of the file.
-    pub(super) fn of_yaml(file: &str, error: &Error) -> Self {
-        let message = match error {
-            Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected),
-            Error::SerdeMissingField { field, .. } => format!("the key {field} is missing"),
-            Error::DuplicateMappingKey { key, .. } => {
-                format!("the key {} is given twice", key.as_deref().unwrap_or_default())
-            }
-            Error::Unexpected { expected, .. } => match *expected {
-                "sequence start" => "this must be a list".to_owned(),
-                "mapping start" => "this must be a mapping".to_owned(),
-                "string scalar" => "this must be a string".to_owned(),
-                expected => format!("this must be {expected}"),
-            },
-            Error::SerdeInvalidType { .. } => "this must be a mapping, or a string such as linux/arm64".to_owned(),
-            Error::NullIntoString { .. } => "a value is missing here".to_owned(),
-            other => without_position(&other.to_string()),
-        };
-        match error.location() {
-            Some(location) => Self::at(file, location, message),
-            None => Self::File { file: file.to_owned(), message },
-        }
+    pub(super) fn at(file: &str, place: Place, message: impl fmt::Display) -> Self {
+        Self::At { position: Position::new(file, place), message: message.to_string() }
     }
 }
 
-/// The parser's message without the position that it ends with.
-fn without_position(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
-}
-
-fn unknown_key(key: &str, known: &[&'static str]) -> String {
+/// The message for a key that is not one of these.
+pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
     let likeness = |known: &str| strsim::jaro_winkler(&key.to_lowercase(), &known.to_lowercase());
     let likely = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     match likely.filter(|likely| likeness(likely) >= LIKENESS) {

@@ -5,6 +5,9 @@ use crate::reference::Reference;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 
+/// The longest key before a colon, in bytes; YAML has none above 1024 characters (section 7.4.2, "Flow Mappings").
+const MAX_KEY: usize = 1000;
+
 /// A list; its `Display` is the file.
 #[derive(Debug, Clone)]
 pub struct SpecText<'a> {
@@ -95,8 +98,13 @@ fn write_annotations(f: &mut fmt::Formatter<'_>, indent: &str, annotations: &BTr
         return Ok(());
     }
     writeln!(f, "{indent}annotations:")?;
-    let keys = annotations.iter();
-    keys.into_iter().try_for_each(|(key, value)| writeln!(f, "{indent}  {}: {}", Key(key), Scalar(value)))
+    annotations.iter().try_for_each(|(key, value)| {
+        let (key, value) = (Key(key).to_string(), Scalar(value));
+        if key.len() <= MAX_KEY {
+            return writeln!(f, "{indent}  {key}: {value}");
+        }
+        writeln!(f, "{indent}  ? {key}\n{indent}  : {value}")
+    })
 }
 
 /// A key, in which variables are not expanded.

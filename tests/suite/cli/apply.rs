@@ -188,7 +188,7 @@ fn errors_have_a_line_and_a_column() {
             "F:4:39: there are no images for linux/amd46",
         ),
         ("image: \"x\n".to_owned(), "F:2:1: invalid indentation in multiline quoted scalar"),
-        ("image: *x\n".to_owned(), "F:1:8: alias references unknown anchor"),
+        ("image: *x\n".to_owned(), "F:1:8: while parsing node, found unknown anchor"),
         ("# nothing\n".to_owned(), "F: it has no list"),
     ] {
         let said = refused(&scene, "", &text);

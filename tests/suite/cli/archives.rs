@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{OCI_INDEX, digest};
+use mfst_testkit::sandbox::CommandOutput;
 use mfst_testkit::scene::{Scene, amd64, arm64, digests};
 use serde_json::json;
 
@@ -275,4 +276,15 @@ fn files_that_killed_copies_left_behind_are_removed_later() {
     let exists = |name: &str| home.join(name).exists();
     assert!(!exists(".mfst-oci-old") && !exists("layout/.mfst-oci-old"));
     assert!(exists(".mfst-oci-busy") && exists(".mfst-oci-new"));
+}
+
+#[test]
+fn a_layout_that_create_takes_for_an_image_gets_a_hint() {
+    let scene = Scene::new();
+    scene.run_ok("copy @t/app:amd64 oci-archive:app.tar:v1");
+    // No name is looked up outside: there is no proxy at this address.
+    let mut create = scene.home.command(&["create", &scene.name("dst/app:v1"), "oci-archive:app.tar"]);
+    let created = CommandOutput::of(create.env("HTTPS_PROXY", "http://127.0.0.1:1").args(["--retries", "0"]));
+    assert!(created.failure(1).contains("the layout is oci-archive:./app.tar"));
+    scene.run_ok("create @dst/app:v1 oci-archive:./app.tar");
 }

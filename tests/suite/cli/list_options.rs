@@ -111,7 +111,7 @@ fn a_selector_that_selects_nothing_is_an_error() {
 }
 
 #[test]
-fn an_entry_may_be_a_platform_or_a_digest() {
+fn d20_an_entry_may_be_a_platform_or_a_digest() {
     let scene = Scene::with_list();
     scene.run_ok("annotate --variant v8 @t/app:v1 linux/arm64");
     scene.run_ok(&format!("annotate --platform linux/arm/v7 @t/app:v1 {}", amd64().digest()));

@@ -1,6 +1,7 @@
 //! Hostile registries whose answers are harmless one by one: memory and CPU time are bounded for the whole run.
 
 use crate::registry::hostile::{MEMORY, in_words};
+use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{OCI_INDEX, OCI_MANIFEST, digest, index};
 use mfst_testkit::sandbox::CommandOutput;
 use mfst_testkit::scene::Scene;
@@ -15,7 +16,10 @@ fn run(scene: &Scene, line: &str) -> CommandOutput {
     scene.home.run_within_cpu(MEMORY, CPU, &words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-const LINES: [&str; 4] = [
+const LINES: [&str; 7] = [
+    "copy @t/app:v1 @u/app:v1",
+    "copy --referrers @t/app:v1 oci-archive:app.tar",
+    "copy --platform linux/amd64 @t/app:v1 @u/app:v1",
     "create @t/list:v1 @t/app:v1",
     "create --push @t/list:v1 @t/app:v1",
     "inspect -v @t/app:v1",
@@ -72,7 +76,7 @@ fn many_huge_images() {
     };
     let entries: Vec<Value> = (0..30).map(put).collect();
     scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &index(OCI_INDEX, &entries));
-    for line in &LINES[..3] {
+    for line in &LINES[..6] {
         in_words(line, run(&scene, line));
     }
     let images: Vec<String> = (0..30).map(|number| format!("@t/app:i{number}")).collect();
@@ -94,7 +98,7 @@ fn an_index_of_many_indexes() {
     };
     let entries: Vec<Value> = (0..60).map(inner).collect();
     scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &index(OCI_INDEX, &entries));
-    for line in ["create @t/list:v1 @t/app:v1", "inspect --platform linux/s390x @t/app:v1"] {
+    for line in &LINES[..4] {
         in_words(line, run(&scene, line));
     }
 }
@@ -140,9 +144,25 @@ fn many_images_with_many_empty_layers() {
     };
     let entries: Vec<Value> = (0..60).map(put).collect();
     scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &index(OCI_INDEX, &entries));
-    for line in &LINES[..3] {
+    for line in &LINES[..6] {
         in_words(line, run(&scene, line));
     }
+}
+
+#[test]
+fn many_huge_referrers() {
+    let scene = Scene::new();
+    scene.registry.fault(Fault::on("GET", "/referrers/").always().answer(404, ""));
+    let list = index(OCI_INDEX, &[]);
+    let subject = scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &list);
+    let put = |number: usize| {
+        let image = huge_image(number);
+        scene.registry.put_manifest("t/app", &digest(&image), OCI_MANIFEST, &image);
+        entry(&image, image.len(), "amd64")
+    };
+    let referrers: Vec<Value> = (0..30).map(put).collect();
+    scene.registry.put_manifest("t/app", &subject.replacen(':', "-", 1), OCI_INDEX, &index(OCI_INDEX, &referrers));
+    in_words("copy --referrers", run(&scene, "copy --referrers @t/app:v1 @u/app:v1"));
 }
 
 #[test]

@@ -156,6 +156,27 @@ impl Bed {
         Ok(cost)
     }
 
+    /// Runs a tool that makes the lists of a release of all images: all of them together, or one at a time.
+    pub fn release_cost(&self, tool: &Tool, is_together: bool) -> Result<Cost, String> {
+        self.runs.set(self.runs.get() + 1);
+        let repository = format!("dst/{}", self.runs.get());
+        let names = Names {
+            list: format!("{REGISTRY}/{repository}:1"),
+            images: (0..self.images).map(|image| format!("{REGISTRY}/src/{image}:1")).collect(),
+        };
+        let home = self.home_for(tool)?;
+        let mut commands = if is_together {
+            (tool.commands)(&home, &names)
+        } else {
+            names.lists().iter().flat_map(|names| (tool.commands)(&home, names)).collect()
+        };
+        let cost = self.spent(&mut commands)?;
+        for (number, list) in names.lists().iter().enumerate() {
+            check(&self.registry, &format!("{repository}-{number}"), list.images.len())?;
+        }
+        Ok(cost)
+    }
+
     /// Runs a tool that copies the list to a new repository: of the same registry, or of the other one.
     pub fn copying_cost(&self, tool: &Tool, is_other: bool) -> Result<Cost, String> {
         self.runs.set(self.runs.get() + 1);

@@ -27,7 +27,7 @@
 //!
 //! | key | meaning |
 //! |---|---|
-//! | `task` | `make` a list, the same with every tool; `read` about that list; `copy` it; `scale`: `make` with mfst and other sizes |
+//! | `task` | `make` a list, the same with every tool; `read` about that list; `copy` it; `release`: 50 lists, together or one at a time; `scale`: `make` with mfst and other sizes |
 //! | `images`, `blobs` | the list's images, and the blobs of each |
 //! | `tool` | its name and, except for mfst, its version |
 //! | `contact` | `first`, or `again` if the tool has met the registry before |
@@ -62,6 +62,8 @@ const MAX_RUNS: usize = 9;
 
 /// Images and blobs of the list that all tools make.
 const COMPARED: (usize, usize) = (4, 9);
+/// The lists of a release.
+const LISTS: usize = 50;
 /// Images and blobs of the lists that only mfst makes.
 const SCALES: [(usize, usize); 6] = [(1, 9), (10, 9), (4, 30), (10, 30), (30, 9), (100, 9)];
 
@@ -92,6 +94,7 @@ fn run(options: &Options) -> Result<(), String> {
         measure_all(&mut report, Task::Copy, COMPARED, &tools, |tool| bed.copying_cost(tool, is_other));
         println!();
     }
+    release(&mut report, rtt);
     println!("\nmfst with other lists:\n");
     for (at, &(images, blobs)) in SCALES.iter().enumerate() {
         let bed = Bed::new(rtt, images, blobs);
@@ -105,6 +108,22 @@ fn run(options: &Options) -> Result<(), String> {
     match &options.json {
         Some(path) => std::fs::write(path, report.to_json()).map_err(|error| format!("{}: {error}", path.display())),
         None => Ok(()),
+    }
+}
+
+/// All lists of a release in one command, and one after the other where a tool makes one at a time.
+fn release(report: &mut Report, rtt: Duration) {
+    let (images, blobs) = (LISTS * tools::IMAGES_OF_RELEASE, COMPARED.1);
+    println!("\n{LISTS} lists of {} images x {blobs} blobs:\n", tools::IMAGES_OF_RELEASE);
+    Report::print_header();
+    let bed = Bed::new(rtt, images, blobs);
+    for (mut tool, is_together) in tools::releases(&bed) {
+        let measured = measure(|| bed.release_cost(&tool, is_together));
+        if !is_together {
+            tool.name += ", one list at a time";
+            tool.floor *= u16::try_from(LISTS).expect("a small number");
+        }
+        report.add(Task::Release, (images, blobs), &tool, measured);
     }
 }
 

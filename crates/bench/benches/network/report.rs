@@ -19,6 +19,8 @@ pub enum Task {
     Read,
     /// Copy a list.
     Copy,
+    /// Make the lists of a release.
+    Release,
     /// Make lists of other sizes.
     Scale,
 }
@@ -29,6 +31,7 @@ impl Task {
             Self::Make => "make",
             Self::Read => "read",
             Self::Copy => "copy",
+            Self::Release => "release",
             Self::Scale => "scale",
         }
     }

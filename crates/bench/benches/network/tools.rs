@@ -9,12 +9,15 @@ use mfst_testkit::sandbox::Sandbox;
 
 /// Round trips that two commands cannot do without: connection 1, TLS 1, challenge 1, token server's connection 1, its
 /// TLS 1, token 1, manifests 1, configs 1; and then again up to the token, mounts 1, manifests 1, list 1.
-const TWO_COMMANDS: u8 = 8 + 9;
+const TWO_COMMANDS: u16 = 8 + 9;
 /// The same in one command, which needs one token.
-const ONE_COMMAND: u8 = 8 + 3;
+const ONE_COMMAND: u16 = 8 + 3;
 /// What is saved by each command that knows where the token server is: it gets the token while it connects to the
 /// registry.
-const SAVED: u8 = 3;
+const SAVED: u16 = 3;
+
+/// The images of each list of a release.
+pub const IMAGES_OF_RELEASE: usize = 4;
 
 /// Whether a tool has met the registry before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,18 @@ pub struct Names {
     pub images: Vec<String>,
 }
 
+impl Names {
+    /// Lists of [`IMAGES_OF_RELEASE`] of the images each, in repositories named after that of the list.
+    pub fn lists(&self) -> Vec<Self> {
+        let (repository, tag) = self.list.rsplit_once(':').expect("a tag");
+        let list = |(number, images): (usize, &[String])| Self {
+            list: format!("{repository}-{number}:{tag}"),
+            images: images.to_vec(),
+        };
+        self.images.chunks(IMAGES_OF_RELEASE).enumerate().map(list).collect()
+    }
+}
+
 /// A way to make a list.
 pub struct Tool {
     /// Program and version.
@@ -40,7 +55,7 @@ pub struct Tool {
     /// Whether it has met the registry before.
     pub contact: Contact,
     /// How many round trips it could not do without.
-    pub floor: u8,
+    pub floor: u16,
     /// What has to be run.
     pub commands: Commands,
 }
@@ -49,12 +64,12 @@ pub struct Tool {
 type Commands = fn(&Sandbox, &Names) -> Vec<Command>;
 
 /// A tool that meets the registry for the first time.
-fn other(name: &str, version: &str, floor: u8, commands: Commands) -> Tool {
+fn other(name: &str, version: &str, floor: u16, commands: Commands) -> Tool {
     Tool { name: format!("{name} {version}"), contact: Contact::First, floor, commands }
 }
 
 /// mfst at first contact, and with a registry that it has met before.
-fn mfst_twice(name: &str, floor: u8, commands: Commands) -> [Tool; 2] {
+fn mfst_twice(name: &str, floor: u16, commands: Commands) -> [Tool; 2] {
     let tool = |contact, floor| Tool { name: name.to_owned(), contact, floor, commands };
     [tool(Contact::First, floor), tool(Contact::Again, floor - SAVED)]
 }
@@ -69,6 +84,34 @@ pub fn mfst() -> Vec<Tool> {
         vec![home.command(&words(&["create", &names.list], &names.images)), home.command(&["push", &names.list])]
     });
     in_one.into_iter().chain(in_two).collect()
+}
+
+/// Ways to make the lists of a release, which are [`Names::lists`] of what they are given: one `apply`, and other tools that
+/// make one list at a time.
+pub fn releases(bed: &Bed) -> Vec<(Tool, bool)> {
+    let apply = mfst_twice("mfst apply", ONE_COMMAND, |home, names| {
+        vec![home.command(&["apply", &write_spec(home, "release", &names.lists())])]
+    });
+    let is_one_at_a_time = |tool: &Tool| {
+        let names = ["mfst create --push", "crane", "regctl", "manifest-tool"];
+        tool.contact == Contact::First && names.iter().any(|name| tool.name.starts_with(name))
+    };
+    let others = makers(bed).into_iter().filter(is_one_at_a_time);
+    apply.into_iter().map(|tool| (tool, true)).chain(others.map(|tool| (tool, false))).collect()
+}
+
+/// Writes lists into a file for apply and manifest-tool, and returns its path.
+fn write_spec(home: &Sandbox, name: &str, lists: &[Names]) -> String {
+    let mut spec = String::new();
+    for Names { list, images } in lists {
+        write!(spec, "---\nimage: {list}\nmanifests:\n").expect("a string");
+        for image in images {
+            writeln!(spec, "  - image: {image}").expect("a string");
+        }
+    }
+    let path = home.home().join(format!("{name}.yaml"));
+    fs::write(&path, spec).expect("a file");
+    path.to_str().expect("a path that is text").to_owned()
 }
 
 /// All installed tools that can make a list. skopeo is not among them: it copies lists and cannot make one.
@@ -94,13 +137,8 @@ pub fn makers(bed: &Bed) -> Vec<Tool> {
         vec![home.program("regctl", &words(&["index", "create", &names.list], &images))]
     });
     add("manifest-tool push", &["manifest-tool", "--version"], ONE_COMMAND, |home, names| {
-        let mut spec = format!("image: {}\nmanifests:\n", names.list);
-        for image in &names.images {
-            writeln!(spec, "  - image: {image}").expect("a string");
-        }
-        let path = home.home().join("spec.yaml");
-        fs::write(&path, spec).expect("a file");
-        let path = path.to_str().expect("a path that is text").to_owned();
+        let file = names.list.replace(['/', ':'], "-");
+        let path = write_spec(home, &file, std::slice::from_ref(names));
         vec![home.program("manifest-tool", &["push", "--type", "oci", "from-spec", &path])]
     });
     add("buildx imagetools create", &["buildx", "version"], ONE_COMMAND, |home, names| {
@@ -110,11 +148,11 @@ pub fn makers(bed: &Bed) -> Vec<Tool> {
 }
 
 /// Round trips that one request cannot do without: up to the token 7, as above, and the request.
-const ONE_REQUEST: u8 = 7;
+const ONE_REQUEST: u16 = 7;
 /// The same for a list and the images in it.
-const TWO_LEVELS: u8 = ONE_REQUEST + 1;
+const TWO_LEVELS: u16 = ONE_REQUEST + 1;
 /// The same for their blobs as well.
-const THREE_LEVELS: u8 = TWO_LEVELS + 1;
+const THREE_LEVELS: u16 = TWO_LEVELS + 1;
 
 /// Ways to find out about a list: what it means, what is in it, and whether that is there. Not every tool finds out as
 /// much as the others.
@@ -160,9 +198,9 @@ pub fn readers(bed: &Bed) -> Vec<Tool> {
 }
 
 /// Round trips of a copy within a registry: up to the token 6, list 1, manifests 1, mounts 1, manifests 1, list 1.
-const COPY_WITHIN: u8 = 6 + 5;
+const COPY_WITHIN: u16 = 6 + 5;
 /// The same to another registry, where opening and filling uploads takes 2.
-const COPY_ACROSS: u8 = COPY_WITHIN + 1;
+const COPY_ACROSS: u16 = COPY_WITHIN + 1;
 
 /// Ways to copy a list: within a registry if `is_other` is false, else to another one.
 pub fn copiers(bed: &Bed, is_other: bool) -> Vec<Tool> {
