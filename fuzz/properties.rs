@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use mfst::json::{SyntaxError, compact, first_value, indent, marshal};
+use mfst::layout::Layout;
+use mfst::location::{LayoutName, LayoutPath};
 use mfst::manifest::{IndexFormat, IndexHeader, ListEntry, Manifest, ManifestList, Platform, parse};
 use mfst::output::{Console, is_terminal_control, one_line};
 use mfst::reference::Reference;
@@ -102,6 +104,23 @@ pub fn challenge(data: &[u8]) {
     if let Some(Challenge::Bearer { realm, service, scope, error }) = challenge_header::choose(headers()) {
         assert!(realm.len() + service.len() + scope.len() + error.len() <= 4 * text.len());
         assert!([realm, service, scope, error].iter().all(|part| part.chars().all(|c| text.contains(c))));
+    }
+}
+
+/// An archive of any form is refused, or gives manifests that have their digests and are parts of it.
+pub fn archive(data: &[u8]) {
+    static DIRECTORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));
+    let path = DIRECTORY.path().join(format!("{:?}", std::thread::current().id()));
+    fs::write(&path, data).expect("a file");
+    let Ok(layout) = Layout::open(&LayoutPath::Archive(path)) else { return };
+    let _ = layout.tags();
+    for digest in layout.digests().take(100) {
+        if let Ok(Some(size)) = layout.blob_size(&digest) {
+            assert!(size <= data.len() as u64, "{digest}");
+        }
+        if let Ok(fetched) = layout.manifest(&LayoutName::Digest(digest.clone()), data.len()) {
+            assert!(digest.matches(&fetched.bytes), "{digest}");
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::auth::Keychain;
 use crate::config::{self, Config};
-use crate::output::{Console, Progress};
+use crate::interrupt::Interrupts;
+use crate::output::{Console, Progress, ProgressMode};
 use crate::registry::{Client, RememberedChallenges, Settings};
 use crate::store::Store;
 use crate::transport::RetryPolicy;
@@ -28,6 +29,7 @@ pub struct App {
     /// `config.json`.
     pub config: Config,
     network: Network,
+    interrupts: Interrupts,
     /// None if nothing is to be remembered.
     remembered: Option<Rc<RememberedChallenges>>,
 }
@@ -43,7 +45,7 @@ impl App {
         let stored = store.clone();
         let remembered = config::remembers_challenges()
             .then(|| Rc::new(RememberedChallenges::new(move || stored.read_challenges())));
-        Ok(Self { store, console, config, network, remembered })
+        Ok(Self { store, console, config, network, interrupts: Interrupts::default(), remembered })
     }
 
     /// A client for registries; `insecure` allows unverified TLS and plain HTTP.
@@ -75,10 +77,11 @@ impl App {
         }
     }
 
-    /// Runs network work to its end. Commands that never call this never start a runtime.
+    /// Runs network work to its end, or to Ctrl-C. Commands that never call this never start a runtime.
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-        let done = runtime.context("cannot start the network runtime")?.block_on(work);
+        let runtime = runtime.context("cannot start the network runtime")?;
+        let done = runtime.block_on(self.interrupts.or_interrupted(work, || self.console.is_sending()));
         self.store_challenges();
         done
     }
@@ -99,10 +102,11 @@ impl App {
         }
     }
 
-    /// Progress unless `quiet` or `--debug` was given.
+    /// Shows progress on stderr until the result and its clones are dropped. `target` is where the command sends to, if
+    /// it sends anything.
     #[must_use]
-    pub fn progress(&self, quiet: bool) -> Progress {
-        self.console.progress(quiet)
+    pub fn progress(&self, mode: ProgressMode, target: Option<String>) -> Progress {
+        self.console.progress(mode, target)
     }
 
     /// Prints text with colours to stdout.

@@ -1,6 +1,8 @@
 //! Prints errors with their hints, and picks the exit code. The messages themselves belong to the error types.
 
+use crate::location::LocationError;
 use crate::output::Console;
+use crate::reference::ReferenceError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 use std::fmt;
@@ -17,6 +19,14 @@ pub struct UsageError {
     pub exit_code: u8,
     /// What the user may have meant.
     pub hint: Option<String>,
+}
+
+/// The user has pressed Ctrl-C.
+#[derive(Debug, Error)]
+#[error("interrupted")]
+pub struct Interrupted {
+    /// Whether something was being sent.
+    pub is_sending: bool,
 }
 
 /// Several errors of one command, each printed on a line of its own.
@@ -77,7 +87,11 @@ pub const FAILURE: u8 = 1;
 /// The exit code of errors of commands whose exit code answers a question, where 1 is an answer.
 pub const COULD_NOT_TELL: u8 = 2;
 
-/// Prints the error, then its hints. The exit code is that of a [`UsageError`], or else `exit_code`.
+/// The exit code after Ctrl-C, as shells have it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// Prints the error, then its hints. The exit code is that of a [`UsageError`] or of [`Interrupted`], or else
+/// `exit_code`.
 #[must_use]
 pub fn report(error: &anyhow::Error, exit_code: u8) -> ExitCode {
     let console = Console::default();
@@ -85,7 +99,14 @@ pub fn report(error: &anyhow::Error, exit_code: u8) -> ExitCode {
     for hint in hints(error) {
         console.hint(hint);
     }
-    ExitCode::from(error.downcast_ref::<UsageError>().map_or(exit_code, |usage| usage.exit_code))
+    ExitCode::from(own_exit_code(error).unwrap_or(exit_code))
+}
+
+fn own_exit_code(error: &anyhow::Error) -> Option<u8> {
+    match error.downcast_ref::<UsageError>() {
+        Some(usage) => Some(usage.exit_code),
+        None => error.is::<Interrupted>().then_some(INTERRUPTED),
+    }
 }
 
 /// Each error is one line; only the usage of a command has several.
@@ -113,9 +134,19 @@ fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(UsageError { hint, .. }) = error.downcast_ref() {
         return hint.iter().cloned().collect();
     }
-    let of_store = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<StoreError>()?.hint();
-    let of_registry = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<RegistryError>()?.hint();
-    error.chain().filter_map(|cause| of_store(cause).or_else(|| of_registry(cause))).collect()
+    if let Some(Interrupted { is_sending: true }) = error.downcast_ref() {
+        return vec!["the same command, run again, continues where this one stopped".to_owned()];
+    }
+    error.chain().filter_map(hint_of).collect()
+}
+
+/// The hint that an error itself has.
+fn hint_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let of_store = || cause.downcast_ref::<StoreError>()?.hint();
+    let of_registry = || cause.downcast_ref::<RegistryError>()?.hint();
+    let of_reference = || cause.downcast_ref::<ReferenceError>()?.hint();
+    let of_location = || cause.downcast_ref::<LocationError>()?.hint();
+    of_store().or_else(of_registry).or_else(of_reference).or_else(of_location)
 }
 
 #[cfg(test)]
@@ -128,7 +159,7 @@ mod tests {
         let reference = Reference::parse("h.io/a").unwrap();
         let error = anyhow::Error::from(StoreError::NotFound(reference)).context("outer");
         assert_eq!(format!("{error:#}"), "outer: No such manifest: h.io/a:latest");
-        assert!(hints(&error).is_empty());
+        assert_eq!(hints(&error).len(), 1);
         let several = MultiError(vec![anyhow::anyhow!("one"), anyhow::anyhow!("two")]);
         let hinted = WithHint { error: several.into(), hint: "a hint".to_owned() };
         let error = in_context(hinted.into(), "list");

@@ -16,6 +16,7 @@
 //! | [`resolve`] | fetches what references name: images, and the images in lists |
 //! | [`content`] | reads manifests and configs from registries and layouts |
 //! | [`app`] | what all commands work with: configuration, store, console, registry client |
+//! | [`interrupt`] | Ctrl-C while a command uses the network |
 //! | [`warning`] | likely mistakes that are errors only with `--strict` |
 //! | [`error`] | prints errors with their hints and picks the exit code |
 //! | [`store`] | the local manifest lists |
@@ -47,6 +48,7 @@ pub mod digest;
 pub mod draft;
 pub mod error;
 pub mod file;
+pub mod interrupt;
 pub mod json;
 pub mod layout;
 pub mod location;

@@ -30,6 +30,17 @@ pub enum LocationError {
     },
 }
 
+impl LocationError {
+    /// What is wrong with the text, where the message does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Reference(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// A manifest in a registry or in a layout.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {

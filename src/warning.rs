@@ -13,7 +13,6 @@ const MAX_PRINTED: usize = 20;
 
 /// A likely mistake that is not an error.
 #[expect(missing_docs, reason = "the messages say what the fields are")]
-#[expect(clippy::large_enum_variant, reason = "there are few of them")]
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum Warning {
     #[error("{one} and {other} are both for {platform}")]
@@ -22,8 +21,10 @@ pub enum Warning {
     NoImageFor(PlatformSelector),
     #[error("the list mixes docker's and OCI images, which some registries and clients do not take")]
     Mixed,
+    #[error("{image} has no platform; {list} cannot be pushed without it")]
+    NoPlatform { list: Reference, image: Reference },
     #[error("{source_name} has moved since the list was made: {old} -> {new}")]
-    Moved { source_name: String, old: String, new: String },
+    Moved { list: Reference, source_name: String, old: String, new: String },
     #[error("{source_name} is no longer in the registry (the list has {old})")]
     Gone { source_name: String, old: String },
     #[error("{0} does not exist and is left out")]
@@ -34,15 +35,41 @@ pub enum Warning {
     Lost(String),
 }
 
+impl Warning {
+    /// What the user can do about it.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoPlatform { list, image } => {
+                Some(format!("`mfst annotate --os linux --arch ARCH {list} {image}` sets it"))
+            }
+            Self::Moved { list, source_name, old, .. } => Some(format!(
+                "the list still has {old}; `mfst create --amend {list} {source_name}` takes the new image"
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Prints a warning and its hint.
+pub fn print(console: &Console, warning: &Warning) {
+    console.warn(warning);
+    if let Some(hint) = warning.hint() {
+        console.hint(hint);
+    }
+}
+
 /// Prints warnings. With `--strict` they are errors, and so is any warning printed before.
 pub fn report(console: &Console, warnings: Vec<Warning>, is_strict: bool) -> anyhow::Result<()> {
     if is_strict {
-        deny(warnings, "this would be a warning without --strict")?;
+        let hint = || "this would be a warning without --strict".to_owned();
+        deny(warnings).map_err(|error| WithHint { error, hint: hint() })?;
         let stopped = || anyhow::anyhow!("stopped at a warning, which --strict makes an error");
         return if console.has_warned() { Err(stopped()) } else { Ok(()) };
     }
     let more = warnings.len().saturating_sub(MAX_PRINTED);
-    warnings.into_iter().take(MAX_PRINTED).for_each(|warning| console.warn(warning));
+    for warning in warnings.iter().take(MAX_PRINTED) {
+        print(console, warning);
+    }
     if more > 0 {
         console.warn(format_args!("{more} more of this kind"));
     }
@@ -50,20 +77,34 @@ pub fn report(console: &Console, warnings: Vec<Warning>, is_strict: bool) -> any
 }
 
 /// Makes an error of the warnings, if there are any.
-pub fn deny(mut warnings: Vec<Warning>, hint: &str) -> anyhow::Result<()> {
+pub fn deny(mut warnings: Vec<Warning>) -> anyhow::Result<()> {
     if warnings.is_empty() {
         return Ok(());
     }
     warnings.truncate(MAX_PRINTED);
-    let error = MultiError(warnings.into_iter().map(Into::into).collect()).into();
-    Err(WithHint { error, hint: hint.to_owned() }.into())
+    let error = |warning: Warning| match warning.hint() {
+        Some(hint) => WithHint { error: warning.into(), hint }.into(),
+        None => warning.into(),
+    };
+    Err(MultiError(warnings.into_iter().map(error).collect()).into())
 }
 
 /// What is likely to be wrong with a draft.
 #[must_use]
 pub fn of_draft(draft: &Draft) -> Vec<Warning> {
     let lost = draft.lost().into_iter().map(Warning::Lost);
-    duplicates(&draft.entries).into_iter().chain(lost).collect()
+    duplicates(&draft.entries).into_iter().chain(without_platform(draft)).chain(lost).collect()
+}
+
+/// Images without a platform, unless their list is pushed as it is.
+fn without_platform(draft: &Draft) -> Vec<Warning> {
+    if draft.verbatim().is_some() {
+        return Vec::new();
+    }
+    let has_platform = |entry: &&ListEntry| entry.descriptor.platform.as_ref().is_some_and(Platform::is_specified);
+    let images = draft.entries.iter().filter(|entry| !has_platform(entry));
+    let warning = |image: &ListEntry| Warning::NoPlatform { list: draft.name.clone(), image: image.reference.clone() };
+    images.map(warning).collect()
 }
 
 /// Images for the same platform.

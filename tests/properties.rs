@@ -16,11 +16,12 @@ mod shared;
 /// A property, by the name of its fuzz target.
 type Property = (&'static str, fn(&[u8]));
 
-const PROPERTIES: [Property; 9] = [
+const PROPERTIES: [Property; 10] = [
     ("reference", shared::reference),
     ("entry", shared::entry),
     ("config", shared::config),
     ("manifest", shared::manifest),
+    ("archive", shared::archive),
     ("challenge", shared::challenge),
     ("error_body", shared::error_body),
     ("location", shared::location),

@@ -44,6 +44,8 @@ pub struct AuthFile {
     store: Option<String>,
     /// Helpers for single registries; an empty name means no helper for this one.
     helpers: BTreeMap<String, String>,
+    /// Whether there is a file that could not be read.
+    is_unreadable: bool,
 }
 
 /// A place where a login may be.
@@ -85,7 +87,14 @@ impl AuthFile {
             auths: Auths::read(object)?,
             store: Some(object.string("credsStore")?).filter(|store| !store.is_empty()),
             helpers: object.string_map("credHelpers")?,
+            is_unreadable: false,
         })
+    }
+
+    /// A file that could not be read. It has no logins.
+    #[must_use]
+    pub fn unreadable(path: &Path) -> Self {
+        Self { path: path.to_owned(), is_unreadable: true, ..Self::default() }
     }
 
     /// The registries in `auths` that go by a plain host name.
@@ -206,8 +215,11 @@ impl Keychain {
             };
             if found.login.is_some() {
                 console.debug(format_args!("using the login from {}", self.describe(source)));
-                break;
+                return found;
             }
+        }
+        if self.docker.is_unreadable && found.lookup_error.is_none() {
+            found.lookup_error = Some(format!("{} could not be read", self.docker.path.display()));
         }
         found
     }
@@ -216,9 +228,14 @@ impl Keychain {
         let mut answers = self.answers.borrow_mut();
         let answer = answers.entry((name.to_owned(), server.to_owned())).or_insert_with(|| {
             helper::get(name, server, self.limit).map_err(|error| {
-                let lookup_error = format!("{} gives no login for {server}: {error}", helper::program(name));
-                console.warn(&lookup_error);
-                lookup_error
+                let program = helper::program(name);
+                console.warn(format_args!("{program} gives no login for {server}: {error}"));
+                match error {
+                    HelperError::NotInPath => format!(
+                        "install {program}, or remove it from credsStore or credHelpers in config.json and log in again"
+                    ),
+                    _ => format!("{program} has failed; see the warning"),
+                }
             })
         });
         answer.clone()

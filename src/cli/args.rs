@@ -4,13 +4,14 @@ use super::CliCommand;
 use super::usage;
 use super::values::{
     like_pflag, parse_annotation, parse_duration, parse_expect, parse_jobs, parse_media_type, parse_platforms,
-    parse_report_format, parse_retries,
+    parse_progress, parse_report_format, parse_retries,
 };
 use crate::app::Network;
 use crate::commands::ReportFormat;
 use crate::commands::list_options::{Annotation, ListOptions};
 use crate::error::UsageError;
 use crate::manifest::{IndexFormat, PlatformSelector};
+use crate::output::ProgressMode;
 use crate::publish::PushOptions;
 use crate::registry::Precondition;
 use crate::resolve::Absent;
@@ -166,6 +167,9 @@ pub(super) struct PushArgs {
     /// Print only the digest of what was pushed, if anything
     #[arg(short, long, help_heading = None::<&str>)]
     pub(super) quiet: bool,
+    /// Show progress on stderr: auto (bars on a terminal, elsewhere lines after 5 seconds), plain (lines) or none
+    #[arg(long, value_name = "MODE", help_heading = None::<&str>, value_parser = parse_progress)]
+    progress: Option<ProgressMode>,
     /// Treat warnings as errors
     #[arg(long, help_heading = None::<&str>)]
     pub(super) strict: bool,
@@ -200,6 +204,11 @@ impl PushArgs {
         given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
+    /// How to show progress; `--quiet` alone means none.
+    pub(super) fn progress(&self) -> ProgressMode {
+        self.progress.unwrap_or(if self.quiet { ProgressMode::None } else { ProgressMode::Auto })
+    }
+
     /// A given flag that has no meaning without a push.
     pub(super) fn flag_that_needs_push(&self) -> Option<&'static str> {
         let given = [
@@ -216,8 +225,19 @@ impl PushArgs {
 
 impl From<PushArgs> for PushOptions {
     fn from(args: PushArgs) -> Self {
-        let PushArgs { quiet, strict, tag, digestfile, metadata_file, dry_run, require_platform, expect } = args;
-        let require_platforms = require_platform.concat();
-        Self { tags: tag, quiet, digest_file: digestfile, metadata_file, dry_run, strict, require_platforms, expect }
+        let progress = args.progress();
+        let PushArgs { quiet, progress: _, strict, tag, digestfile, metadata_file, dry_run, require_platform, expect } =
+            args;
+        Self {
+            tags: tag,
+            quiet,
+            progress,
+            digest_file: digestfile,
+            metadata_file,
+            dry_run,
+            strict,
+            require_platforms: require_platform.concat(),
+            expect,
+        }
     }
 }

@@ -196,6 +196,7 @@ fn flag_value(flag: &Arg) -> Option<Choice> {
         "log-level" => words_of(&LOG_LEVELS),
         "os" => words_of(&["linux", "windows"]),
         "platform" | "require-platform" => words_of(&PLATFORMS),
+        "progress" => words_of(&["auto", "plain", "none"]),
         "variant" => words_of(&["v6", "v7", "v8"]),
         "annotation" | "artifact-type" | "expect" | "jobs" | "os-features" | "os-version" | "password" | "retries"
         | "subject" | "tag" | "timeout" | "username" | "wait" => Choice::Anything,

@@ -65,6 +65,7 @@ impl CreateArgs {
         let without_attestations = attestations == Attestations::Drop;
         let selection = Selection { platforms: platform.concat(), without_attestations };
         let (strict, quiet, insecure) = (push_args.strict, push_args.quiet, registry.insecure);
+        let progress = push_args.progress();
         let destination = match (push, amend, replace, push_args.flag_that_needs_push()) {
             (true, false, false, _) => Destination::Registry(push_args.into()),
             (true, _, _, _) => return Err(conflict("create", "--push cannot be combined with --amend or --replace")),
@@ -84,6 +85,7 @@ impl CreateArgs {
             insecure,
             strict,
             quiet,
+            progress,
         }))
     }
 }

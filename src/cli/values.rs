@@ -4,6 +4,7 @@ use crate::commands::ReportFormat;
 use crate::commands::list_options::Annotation;
 use crate::digest::Digest;
 use crate::manifest::{IndexFormat, InvalidPlatform, Platform, PlatformSelector};
+use crate::output::ProgressMode;
 use crate::registry::Precondition;
 use clap::{Arg, ArgAction};
 use std::num::IntErrorKind;
@@ -143,6 +144,16 @@ pub(super) fn parse_platforms(text: &str) -> Result<Vec<PlatformSelector>, Inval
 /// Reads one platform.
 pub(super) fn parse_platform(text: &str) -> Result<PlatformSelector, InvalidPlatform> {
     PlatformSelector::parse(text)
+}
+
+/// Reads the mode of `--progress`.
+pub(super) fn parse_progress(text: &str) -> Result<ProgressMode, InvalidValue> {
+    match text {
+        "auto" => Ok(ProgressMode::Auto),
+        "plain" => Ok(ProgressMode::Plain),
+        "none" => Ok(ProgressMode::None),
+        _ => Err(InvalidValue("auto, plain or none")),
+    }
 }
 
 /// Reads one platform in full.

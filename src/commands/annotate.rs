@@ -5,7 +5,8 @@ use super::list_options::ListOptions;
 use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListChange, ListSettings, Setting};
-use crate::manifest::{Descriptor, Platform, canonical_arch, is_known};
+use crate::error::WithHint;
+use crate::manifest::{Descriptor, Platform, canonical_arch, canonical_variant, is_known, known_variants, likely_arch};
 use crate::reference::Reference;
 use crate::store::StoreError;
 use crate::warning;
@@ -104,7 +105,7 @@ fn annotate_list(app: &App, list: &Reference, options: &Options) -> anyhow::Resu
     };
     app.store.amend(list, |draft| {
         if draft.entries.is_empty() {
-            return Err(StoreError::NotFound(list.clone()).into());
+            return Err(EntryError::Empty(list.clone()).into());
         }
         let mut settings = draft.settings.clone();
         options.clear.iter().for_each(|field| field.clear_of_list(&mut settings));
@@ -132,23 +133,39 @@ fn annotate_entry(
         EntryError::Reference(error) => {
             anyhow::Error::from(error).context(format!("annotate: error parsing name for manifest {name}"))
         }
-        other => other.into(),
+        other => other.into_cause(),
     })?;
     let annotations = options.list_options.annotations.iter();
-    let annotated = app.store.update(list, &image, |entry| {
+    let mut annotated = None;
+    let outcome = app.store.update(list, &image, |entry| {
         options.clear.iter().for_each(|field| field.clear_of_entry(&mut entry.descriptor));
         entry.descriptor.annotations.extend(annotations.map(|it| (it.key.clone(), it.value.clone())));
-        changes.apply(entry.descriptor.platform.get_or_insert_with(Platform::default))
+        let platform = entry.descriptor.platform.get_or_insert_with(Platform::default);
+        changes.apply(platform)?;
+        annotated = Some(platform.clone());
+        Ok(())
     });
-    annotated.map_err(|error| match error {
-        AnnotateError::Store(StoreError::NotFound(_)) => no_such_image(name, &options.list),
-        AnnotateError::Store(error) => error.into(),
-        other => other.into(),
-    })
+    outcome.map_err(|error| with_hint(error, name, changes, options))?;
+    if let Some(warning) = annotated.and_then(|platform| changes.unknown_variant(name, &platform)) {
+        app.console.warn(warning);
+        app.console.hint(format_args!("`mfst annotate --clear variant {list} {image}` removes the variant"));
+    }
+    Ok(())
 }
 
-fn no_such_image(image: &str, list: &str) -> anyhow::Error {
-    AnnotateError::NoSuchImage { image: image.to_owned(), list: list.to_owned() }.into()
+/// The error as docker words it, with a hint.
+fn with_hint(error: AnnotateError, image: &str, changes: &EntryOptions, options: &Options) -> anyhow::Error {
+    let (error, hint) = match error {
+        AnnotateError::Store(missing @ StoreError::EntryNotFound { .. }) => {
+            (AnnotateError::NoSuchImage { image: image.to_owned(), list: options.list.clone() }, missing.hint())
+        }
+        AnnotateError::Store(error) => return error.into(),
+        other => (other, changes.likely_flags()),
+    };
+    match hint {
+        Some(hint) => WithHint { error: error.into(), hint }.into(),
+        None => error.into(),
+    }
 }
 
 impl Field {
@@ -203,7 +220,7 @@ impl EntryOptions {
         set(&mut platform.os, &self.os);
         set(&mut platform.architecture, arch);
         set(&mut platform.variant, implied_variant.unwrap_or_default());
-        set(&mut platform.variant, &self.variant);
+        set(&mut platform.variant, &canonical_variant(&platform.architecture, &self.variant));
         set(&mut platform.os_version, &self.os_version);
         for feature in &self.os_features {
             if !platform.os_features.contains(feature) {
@@ -215,6 +232,27 @@ impl EntryOptions {
         }
         let (os, architecture) = (platform.os.clone(), platform.architecture.clone());
         Err(AnnotateError::UnknownPlatform { os, architecture })
+    }
+
+    /// The flags that were most likely meant.
+    fn likely_flags(&self) -> Option<String> {
+        let os = self.os.to_lowercase();
+        if os != self.os {
+            return Some(format!("operating systems are written in lower case: --os {os}"));
+        }
+        let (arch, variant) = likely_arch(&self.arch)?;
+        let variant = if variant.is_empty() { variant } else { format!(" --variant {variant}") };
+        Some(format!("for {}, use --arch {arch}{variant}", self.arch))
+    }
+
+    /// A variant that the architecture does not have, which may be left over from another one.
+    fn unknown_variant(&self, image: &str, platform: &Platform) -> Option<String> {
+        if self.arch.is_empty() && self.variant.is_empty() {
+            return None;
+        }
+        let known = known_variants(&platform.architecture, &platform.variant)?.join(", ");
+        let Platform { architecture, variant, .. } = platform;
+        Some(format!("{image} is now for {platform}: {architecture} has no variant {variant}, but {known}"))
     }
 }
 

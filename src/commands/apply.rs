@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::content::Content;
 use crate::error::{MultiError, in_context};
 use crate::location::Location;
+use crate::output::Progress;
 use crate::publish::{self, PushMetadata, PushOptions, Sent};
 use crate::reference::Reference;
 use crate::resolve::{Absent, Resolver};
@@ -125,8 +126,17 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
         let sources: Vec<Location> = job.spec.sources.iter().map(|source| source.source.location.clone()).collect();
         content.plan(&sources, &targets);
     }
-    let run = Run { app, content, resolver: Resolver::new(content), options, has_failed: Cell::new(false) };
-    let bar = app.progress(options.push.quiet).items("pushing lists:", jobs.len());
+    let targets: Vec<&Reference> = jobs.iter().flat_map(|job| &job.targets).collect();
+    let progress = app.progress(options.push.progress, publish::destination(&targets));
+    let run = Run {
+        app,
+        content,
+        resolver: Resolver::new(content),
+        progress: &progress,
+        options,
+        has_failed: Cell::new(false),
+    };
+    let phase = progress.phase("lists pushed", jobs.len());
     // Requests are limited for each registry, not lists.
     let mut pushed = pin!(stream::iter(jobs.iter().map(|job| run.push(job))).buffered(jobs.len().max(1)));
     let mut results = Results::default();
@@ -134,9 +144,9 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
     let mut printed = Ok(());
     for job in jobs {
         let Some(result) = pushed.next().await else { break };
-        bar.advance(1);
         match result {
             Ok(sent) => {
+                phase.advance_with(format_args!("pushed {}", job.spec.image));
                 printed = printed.and_then(|()| job.report(app, &sent, &options.push));
                 results.digests.push(sent.digest.to_string());
                 results.receipts.push(Receipt::Pushed(Box::new(sent.metadata)));
@@ -157,6 +167,7 @@ struct Run<'a> {
     app: &'a App,
     content: &'a Content,
     resolver: Resolver<'a>,
+    progress: &'a Progress,
     options: &'a Options,
     has_failed: Cell<bool>,
 }
@@ -169,8 +180,8 @@ impl Run<'_> {
     }
 
     async fn resolve_and_send(&self, job: &Job) -> anyhow::Result<Sent> {
-        let Self { app, content, resolver, options, has_failed } = self;
-        let (draft, warnings) = assemble::draft(app, resolver, content, &job.spec, options.absent).await?;
+        let Self { app, content, resolver, progress, options, has_failed } = self;
+        let (draft, warnings) = assemble::draft(progress, resolver, content, &job.spec, options.absent).await?;
         if options.fail_fast && has_failed.get() {
             return Err(ApplyError::Stopped.into());
         }

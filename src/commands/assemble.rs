@@ -1,10 +1,10 @@
 //! From a list as written down to a draft: what `apply` pushes, and what `spec` compares.
 
 use super::list_options::subject_descriptor;
-use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListSettings, Setting};
 use crate::manifest::ListEntry;
+use crate::output::Progress;
 use crate::resolve::{Absent, Request, Resolved, Resolver, Source, StatedPlatform};
 use crate::spec::{ListSpec, SourceSpec};
 use crate::warning::Warning;
@@ -19,7 +19,7 @@ struct NothingThere;
 /// Resolves the sources of a list. The draft has its entries in the order of the file; attestations that came with a
 /// list are behind all images.
 pub(super) async fn draft(
-    app: &App,
+    progress: &Progress,
     resolver: &Resolver<'_>,
     content: &Content,
     spec: &ListSpec,
@@ -28,14 +28,13 @@ pub(super) async fn draft(
     let sources: Vec<Source> = spec.sources.iter().map(|source| source.source.clone()).collect();
     let request =
         Request { sources: &sources, repository: &spec.image, may_be_missing: &|_| absent.ignore, wait: absent.wait };
-    let progress = app.progress(true);
     let subject = async {
         match &spec.subject {
             Some(subject) => subject_descriptor(content, subject).await.map(Setting::Set),
             None => Ok(Setting::Inherited),
         }
     };
-    let (found, subject) = try_join(resolver.resolve_each(&request, &progress), subject).await?;
+    let (found, subject) = try_join(resolver.resolve_each(&request, progress), subject).await?;
     let mut settings = ListSettings { format: spec.format, subject, ..ListSettings::default() };
     spec.annotations.iter().for_each(|(key, value)| settings.annotations.set(key, value));
     if let Some(artifact_type) = &spec.artifact_type {

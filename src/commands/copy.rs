@@ -62,6 +62,7 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         check_repositories(options)?;
     }
     let content = Content::new(app.client(options.insecure));
+    let _progress = app.progress(options.push.progress, publish::destination(&targets));
     content.plan(std::slice::from_ref(&source), &targets);
     let copy = Copy { app, content: &content, options };
     let written = if options.push.dry_run { &[] } else { targets.as_slice() };
@@ -74,8 +75,12 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
 fn targets(options: &Options) -> anyhow::Result<Vec<Location>> {
     let mut targets = options.targets.iter().map(|text| Location::parse(text)).collect::<Result<Vec<_>, _>>()?;
     for tag in &options.push.tags {
-        let is_tag = !tag.contains(['/', ':', '@']);
-        let further = if is_tag { targets[0].tagged(tag) } else { Location::parse(tag)? };
+        let further = if publish::is_tag(tag) { targets[0].tagged(tag) } else { Location::parse(tag)? };
+        if let Location::Registry(reference) = &further
+            && !publish::is_tag(tag)
+        {
+            publish::check_registry(tag, reference, |tag| targets[0].tagged(tag).to_string())?;
+        }
         targets.push(further);
     }
     let mut distinct = Vec::new();

@@ -1,13 +1,14 @@
 //! `mfst create`: makes a local manifest list, amends one, or sends one right to its registry.
 
 use super::list_options::ListOptions;
-use super::sources::{self, NamedSource, SourceName, TypedSource};
+use super::sources::{self, NamedSource, SourceError, SourceName, TypedSource};
 use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListSettings, SourceList};
 use crate::error::WithHint;
 use crate::location::Location;
 use crate::manifest::{Descriptor, ListEntry, Platform};
+use crate::output::ProgressMode;
 use crate::publish::{self, PushOptions, StaleTags};
 use crate::reference::Reference;
 use crate::resolve::{Absent, Request, Resolved, Resolver, Selection, Source, amend};
@@ -39,6 +40,8 @@ pub struct Options {
     pub strict: bool,
     /// Whether to print nothing on stdout.
     pub quiet: bool,
+    /// How to show progress.
+    pub progress: ProgressMode,
 }
 
 /// Where a list goes.
@@ -105,7 +108,7 @@ fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: I
         None => app.block_on(fetch(app, typed, list, options, &current))?,
     };
     // An error in a later name does not hide what is wrong with an earlier image.
-    bad_name.map_or(Ok(()), Err)?;
+    bad_name.map_or(Ok(()), |error| Err(error.into_cause()))?;
     let Fetched { resolved, stated, unchanged, subject } = fetched;
     let Resolved { entries, lists, missing, .. } = select(app, resolved, options)?;
     warn_of_missing(app, &missing, &current, options.strict)?;
@@ -163,7 +166,8 @@ async fn fetch(
 ) -> anyhow::Result<Fetched> {
     let content = Content::new(app.client(options.insecure));
     content.plan(&sources::locations(&typed), &[]);
-    let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
+    let named = sources::expand(&content.client, typed, list, options.absent.wait).await;
+    let named = named.map_err(SourceError::into_cause)?;
     let stated = stated(&named);
     let (unchanged, requested) = split_unchanged(named, current, &options.selection);
     let (resolved, subject) = try_join(
@@ -228,7 +232,7 @@ async fn resolve(
         may_be_missing: &|source| options.absent.ignore || known.contains(&source.to_string()),
         wait: options.absent.wait,
     };
-    let resolved = Resolver::new(content).resolve(&request, &app.progress(options.quiet)).await?;
+    let resolved = Resolver::new(content).resolve(&request, &app.progress(options.progress, None)).await?;
     let is_all_missing = !sources.is_empty() && resolved.missing.len() == sources.len();
     if is_all_missing && resolved.missing.iter().any(|source| !known.contains(&source.to_string())) {
         let missing: Vec<String> = resolved.missing.iter().map(ToString::to_string).collect();
@@ -284,13 +288,15 @@ fn warn_of_missing(app: &App, missing: &[Location], current: &[ListEntry], is_st
 /// Sends a list to its registry without storing anything.
 fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOptions) -> anyhow::Result<()> {
     let (typed, bad_name) = sources::parse(&options.images);
-    bad_name.map_or(Ok(()), Err)?;
+    bad_name.map_or(Ok(()), |error| Err(error.into_cause()))?;
     let content = Content::new(app.client(options.insecure));
     let targets = push.targets(list)?;
     let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
     content.plan(&sources::locations(&typed), &written);
+    let _progress = app.progress(options.progress, publish::destination(&targets));
     app.block_on(content.with_targets(&written, async {
-        let named = sources::expand(&content.client, typed, list, options.absent.wait).await?;
+        let named = sources::expand(&content.client, typed, list, options.absent.wait).await;
+        let named = named.map_err(SourceError::into_cause)?;
         let (resolved, subject) =
             try_join(resolve(app, &content, list, &named, options, &[]), options.list_options.fetch_subject(&content))
                 .await?;

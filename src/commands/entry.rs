@@ -10,6 +10,9 @@ use thiserror::Error;
 /// Why an argument does not name one entry.
 #[derive(Debug, Error)]
 pub(super) enum EntryError {
+    /// The list is empty.
+    #[error("{0} has no entries")]
+    Empty(Reference),
     /// No entry matches.
     #[error("{entry} is not in {list}, which has: {there}")]
     NotFound {
@@ -36,12 +39,23 @@ pub(super) enum EntryError {
     Store(#[from] StoreError),
 }
 
+impl EntryError {
+    /// The error behind it, if there is one: hints are found by its type.
+    pub(super) fn into_cause(self) -> anyhow::Error {
+        match self {
+            Self::Reference(error) => error.into(),
+            Self::Store(error) => error.into(),
+            other => other.into(),
+        }
+    }
+}
+
 /// The name of the one entry that is meant: by name as docker looks it up, else by digest or platform. A reference that
 /// matches nothing is returned as it is.
 pub(super) fn resolve(app: &App, list: &Reference, typed: &str) -> Result<Reference, EntryError> {
     let reference = Reference::parse(typed);
     let is_selector = Digest::parse(typed).is_ok() || PlatformSelector::parse(typed).is_ok();
-    let is_there = |name: &Reference| !matches!(app.store.get(list, name), Err(StoreError::NotFound(_)));
+    let is_there = |name: &Reference| !matches!(app.store.get(list, name), Err(StoreError::EntryNotFound { .. }));
     if !is_selector || reference.as_ref().is_ok_and(is_there) {
         return Ok(reference?);
     }

@@ -1,6 +1,6 @@
 //! `mfst inspect`: shows a manifest or a manifest list, local or in a registry.
 
-use super::entry;
+use super::entry::{self, EntryError};
 use crate::app::App;
 use crate::content::Content;
 use crate::digest::Digest;
@@ -51,7 +51,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let reference = Reference::parse(&options.name)?;
     if let Some(list) = &options.list {
         let list = Reference::parse(list)?;
-        let entry = [app.store.get(&list, &entry::resolve(app, &list, &options.name)?)?];
+        let name = entry::resolve(app, &list, &options.name).map_err(EntryError::into_cause)?;
+        let entry = [app.store.get(&list, &name)?];
         if let Some(requested) = &options.platform {
             find::choose(&entry, |entry| &entry.descriptor, requested)?;
         }

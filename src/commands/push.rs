@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::content::Content;
+use crate::error::WithHint;
 use crate::manifest::ListEntry;
 use crate::publish::{self, PushOptions, StaleTags};
 use crate::reference::Reference;
@@ -34,7 +35,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let name = Reference::parse(&options.list)?;
     let draft = app.store.load_unchecked(&name)?;
     if draft.entries.is_empty() {
-        return Err(PushError::Empty(name).into());
+        let hint = format!("the local list has no entries; `mfst create --amend {name} IMAGE` adds one");
+        return Err(WithHint { error: PushError::Empty(name).into(), hint }.into());
     }
     let targets = options.push.targets(&name)?;
     let must_be_fresh = options.verify || options.push.strict;
@@ -43,12 +45,16 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let replaces_source = draft.entries.iter().any(is_source);
     let pushed = draft.clone();
     let content = Content::new(app.client(options.insecure));
+    let _progress = app.progress(options.push.progress, publish::destination(&targets));
     let digest = app.block_on(publish::publish(app, &content, &targets, draft, &options.push, stale_tags))?;
     if options.push.dry_run {
         return Ok(());
     }
     if options.purge {
-        let kept = app.store.purge(&pushed)?;
+        let kept = app.store.purge(&pushed).map_err(|error| {
+            let hint = format!("{name} has been pushed, as {digest}; only the local list could not be removed");
+            WithHint { error: error.into(), hint }
+        })?;
         if !kept.is_empty() {
             let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
             app.console

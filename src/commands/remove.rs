@@ -6,7 +6,6 @@ use crate::app::App;
 use crate::draft::ListChange;
 use crate::manifest::ListEntry;
 use crate::reference::Reference;
-use crate::store::StoreError;
 use std::collections::HashSet;
 
 /// The arguments of `remove`.
@@ -25,10 +24,10 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     // Looked up before anything is locked, so that a mistyped name leaves no trace.
     app.store.load(&list)?;
     let mut removed = Vec::new();
-    app.store.amend(&list, |draft| {
+    let outcome = app.store.amend(&list, |draft| {
         let current = draft.entries.as_slice();
         if current.is_empty() {
-            return Err(StoreError::NotFound(list.clone()).into());
+            return Err(EntryError::Empty(list.clone()));
         }
         for entry in &options.entries {
             removed.extend(entry::find(current, entry, &list)?.into_iter().map(|image| image.reference.clone()));
@@ -37,7 +36,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
         removed.sort();
         removed.dedup();
         Ok::<_, EntryError>(ListChange { remove: removed.clone(), ..ListChange::default() })
-    })?;
+    });
+    outcome.map_err(EntryError::into_cause)?;
     app.print(lines(removed.iter().map(ToString::to_string)))
 }
 

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::error::{MultiError, WithHint};
 use crate::reference::Reference;
 use crate::store::StoreError;
+use thiserror::Error;
 
 /// The arguments of `rm`.
 #[derive(Debug)]
@@ -20,6 +21,11 @@ pub enum Lists {
     /// Those with these names, as typed.
     Named(Vec<String>),
 }
+
+/// A name that no list has, but an entry of a list.
+#[derive(Debug, Error)]
+#[error("No such manifest: {0}")]
+struct IsEntry(Reference);
 
 /// Removes every list that can be removed, then reports the others. If one of the names is that of an entry, nothing is
 /// removed.
@@ -49,7 +55,7 @@ fn refuse_entries(app: &App, names: &[String]) -> anyhow::Result<()> {
         };
         if let Some(list) = names[..position].iter().find(has_entry) {
             let hint = format!("nothing was deleted: to remove the image from the list: mfst remove {list} {name}");
-            return Err(WithHint { error: StoreError::NotFound(image).into(), hint }.into());
+            return Err(WithHint { error: IsEntry(image).into(), hint }.into());
         }
     }
     Ok(())

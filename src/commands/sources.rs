@@ -54,6 +54,17 @@ pub(super) enum SourceError {
     Registry(#[from] RegistryError),
 }
 
+impl SourceError {
+    /// The error behind it, if there is one: hints are found by its type.
+    pub(super) fn into_cause(self) -> anyhow::Error {
+        match self {
+            Self::Location(error) => error.into(),
+            Self::Registry(error) => error.into(),
+            other => other.into(),
+        }
+    }
+}
+
 impl TypedSource {
     /// Reads what docker takes for an image as an image, else `IMAGE=PLATFORM`, a layout or `REPOSITORY:PATTERN`.
     pub(super) fn parse(text: &str) -> Result<Self, SourceError> {

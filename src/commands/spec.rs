@@ -8,6 +8,7 @@ use crate::location::Location;
 use crate::manifest::{
     Descriptor, ImageIndex, IndexFormat, IndexHeader, Manifest, ManifestList, OCI_INDEX, Platform, RawManifest,
 };
+use crate::output::Progress;
 use crate::reference::Reference;
 use crate::resolve::{Absent, Document, Resolver, Walker};
 use crate::spec::{self, SpecEntry, SpecText};
@@ -99,7 +100,7 @@ async fn made(app: &App, content: &Content, text: &str, root: &Document, index: 
     let Ok(specs) = spec::parse("", text, &|_| None) else { return Made::Other };
     let Some(spec) = specs.first() else { return Made::Other };
     let resolver = Resolver::new(content);
-    let draft = match assemble::draft(app, &resolver, content, spec, Absent::default()).await {
+    let draft = match assemble::draft(&Progress::default(), &resolver, content, spec, Absent::default()).await {
         Ok((draft, _)) => draft,
         Err(error) => {
             app.console.warn(format_args!("{}: {error:#}", spec.image));

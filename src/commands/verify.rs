@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::json;
 use crate::location::Location;
 use crate::manifest::PlatformSelector;
-use crate::output::one_line;
+use crate::output::{ProgressMode, one_line};
 use crate::resolve::Walker;
 use crate::verify::{self, Finding, Requirements};
 use serde::Serialize;
@@ -39,8 +39,10 @@ struct Report {
 /// Prints one line for each finding. Exits with 0 if there are none and with 1 if there are some.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<ExitCode> {
     let locations = several::locations(&options.references)?;
-    let (requirements, progress) =
-        (Requirements { platforms: &options.required, is_exact: options.exact }, app.progress(false));
+    let (requirements, progress) = (
+        Requirements { platforms: &options.required, is_exact: options.exact },
+        app.progress(ProgressMode::Auto, None),
+    );
     let check = async |walker: &Walker<'_>, location: &Location| {
         let findings = verify::verify(walker, location, requirements, &progress).await?;
         Ok(Report { reference: location.to_string(), findings })

@@ -49,14 +49,13 @@ impl CertificateDirectories {
     }
 }
 
-/// The certificates in `SSL_CERT_FILE`, as PEM. The error says why it must not be read.
+/// The certificates in `SSL_CERT_FILE`, as PEM. The error says why it cannot be read:
+/// without them, no certificate at all would be trusted.
 pub fn named_by_user() -> Result<Vec<u8>, String> {
-    let path = env::var_os("SSL_CERT_FILE").map(PathBuf::from).unwrap_or_default();
-    match file::read(&path) {
-        Ok(pem) => Ok(pem),
-        Err(ReadError::Io(_)) => Ok(Vec::new()),
-        Err(error) => Err(format!("SSL_CERT_FILE={}: {error}", path.display())),
-    }
+    let Some(path) = env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(Vec::new());
+    };
+    file::read(&path).map_err(|error| format!("SSL_CERT_FILE={}: {error}", path.display()))
 }
 
 fn list(directory: &Path) -> io::Result<Vec<String>> {

@@ -112,7 +112,7 @@ impl Config {
             Err(error) => format!("Error loading config file: open {shown}: {error}"),
         };
         console.plain(format_args!("WARNING: {warning}"));
-        AuthFile::default()
+        AuthFile::unreadable(path)
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<AuthFile, AuthsError> {

@@ -11,6 +11,7 @@ mod media_type;
 mod platform;
 mod raw;
 mod selector;
+mod spelling;
 
 pub use descriptor::{Descriptor, Platform};
 pub use document::{ImageIndex, ImageKind, ImageManifest, IndexHeader, Manifest, ManifestError, parse};
@@ -21,3 +22,4 @@ pub use media_type::{ACCEPT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFE
 pub use platform::{canonical_arch, is_known};
 pub use raw::RawManifest;
 pub use selector::{InvalidPlatform, PlatformSelector};
+pub use spelling::{canonical_variant, known_variants, likely_arch};

@@ -1,13 +1,17 @@
 //! stdout and stderr.
 
-use super::progress::Progress;
+use super::progress::{Active, Progress, ProgressMode, Wait, announcement, print_line};
 use super::text;
 use indicatif::MultiProgress;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Waits longer than this are shown even without progress.
+pub(super) const LONG_WAIT: Duration = Duration::from_secs(2);
 
 /// Where a command prints. Clones share one terminal, so that lines never break a progress bar.
 ///
@@ -21,6 +25,7 @@ struct State {
     debug: bool,
     has_warned: AtomicBool,
     bars: MultiProgress,
+    progress: Mutex<Active>,
 }
 
 impl Console {
@@ -90,15 +95,42 @@ impl Console {
         }
     }
 
-    /// Progress bars on stderr, unless `quiet` or `--debug` was given or stderr is not a terminal.
+    /// Shows progress on stderr until the result and its clones are dropped; `--debug` shows every request instead. While
+    /// progress is shown, this returns it. `target` is where the command sends to, if it sends anything.
     #[must_use]
-    pub fn progress(&self, quiet: bool) -> Progress {
-        Progress::new(!quiet && !self.0.debug, &self.0.bars)
+    pub fn progress(&self, mode: ProgressMode, target: Option<String>) -> Progress {
+        let mut active = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mode = if self.0.debug && mode == ProgressMode::Auto { ProgressMode::None } else { mode };
+        active.get().unwrap_or_else(|| {
+            let progress = Progress::start(mode, target, &self.0.bars);
+            *active = progress.active();
+            progress
+        })
     }
 
-    /// Prints one line to stderr. A closed stderr is not an error.
+    /// Whether progress is shown of a command that sends something.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        self.active().is_some_and(|progress| progress.has_target())
+    }
+
+    /// Shows what is waited for and how long, until the result is dropped. Without progress, only long waits are shown.
+    pub fn wait(&self, what: impl Display, wait: Duration) -> Wait {
+        if let Some(progress) = self.active() {
+            return progress.wait(what.to_string(), wait);
+        }
+        if wait > LONG_WAIT {
+            self.plain(announcement(&what, wait));
+        }
+        Wait::hidden()
+    }
+
+    fn active(&self) -> Option<Progress> {
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).get()
+    }
+
+    /// Prints one line to stderr.
     fn line(&self, prefix: &str, message: impl Display) {
-        let line = text::line(&format!("{prefix}{message}")) + "\n";
-        let _ = self.0.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
+        print_line(&self.0.bars, &format!("{prefix}{message}"));
     }
 }

@@ -6,12 +6,13 @@ use super::transfer::{Moved, Recipient, move_blob};
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::location::Location;
-use crate::output::{Bar, Progress};
+use crate::output::{Progress, bytes};
 use crate::registry::{Mount, NotMounted, RegistryError, Transfer};
 use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashMap;
+use std::fmt;
 use thiserror::Error;
 
 /// How a target got a blob.
@@ -24,6 +25,17 @@ pub(super) enum Outcome {
     Present,
     /// A foreign layer, or another blob that may be missing.
     Absent,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mounted => f.write_str("mounted"),
+            Self::Copied(size) => write!(f, "copied {} of", bytes(*size)),
+            Self::Present => f.write_str("found"),
+            Self::Absent => f.write_str("skipped"),
+        }
+    }
 }
 
 /// How targets got blobs, by the position of the target in the plan.
@@ -65,11 +77,12 @@ pub(super) async fn ensure_blobs(
     progress: &Progress,
 ) -> anyhow::Result<Outcomes> {
     let tasks = tasks(plan, targets);
-    let ready = progress.items("blobs ready:", tasks.iter().map(|task| task.deliveries.len()).sum());
-    let copied = progress.bytes("copied:");
+    let phase = progress.phase("blobs ready", tasks.iter().map(|task| task.deliveries.len()).sum());
     let ensuring = tasks.iter().map(|task| async {
-        let outcomes = ensure(content, task, &copied).await?;
-        ready.advance(task.deliveries.len() as u64);
+        let outcomes = ensure(content, task, progress).await?;
+        for ((_, digest), outcome) in &outcomes {
+            phase.advance_with(format_args!("{outcome} {digest}"));
+        }
         anyhow::Ok(outcomes)
     });
     let outcomes: Vec<_> = stream::iter(ensuring).buffered(content.concurrency()).try_collect().await?;
@@ -92,7 +105,11 @@ fn tasks<'a>(plan: &'a Plan<'_>, targets: &'a [Target]) -> Vec<Task<'a>> {
     tasks
 }
 
-async fn ensure(content: &Content, task: &Task<'_>, copied: &Bar) -> anyhow::Result<Vec<((usize, Digest), Outcome)>> {
+async fn ensure(
+    content: &Content,
+    task: &Task<'_>,
+    progress: &Progress,
+) -> anyhow::Result<Vec<((usize, Digest), Outcome)>> {
     let transfer = content.client.transfer(task.digest, task.size);
     let preparing = task.deliveries.iter().map(|delivery| prepare(content, &transfer, delivery));
     let prepared = try_join_all(preparing).await?;
@@ -107,7 +124,7 @@ async fn ensure(content: &Content, task: &Task<'_>, copied: &Bar) -> anyhow::Res
     }
     if !pending.is_empty() {
         let places: Vec<usize> = pending.iter().map(|one| one.delivery.position).collect();
-        let outcome = deliver(content, &transfer, task, pending, copied).await?;
+        let outcome = deliver(content, &transfer, task, pending, progress).await?;
         outcomes.extend(places.into_iter().map(|position| ((position, task.digest.clone()), outcome)));
     }
     Ok(outcomes)
@@ -161,20 +178,19 @@ async fn deliver(
     transfer: &Transfer<'_>,
     task: &Task<'_>,
     pending: Vec<Pending<'_>>,
-    copied: &Bar,
+    progress: &Progress,
 ) -> anyhow::Result<Outcome> {
     let first = pending[0].delivery;
     let size = task.size.unwrap_or_default();
     let may_be_absent = pending.iter().all(|one| one.delivery.planned.blob.may_be_absent);
-    let count = pending.len() as u64;
-    copied.raise_total(size * count);
+    let shown = progress.blob(task.digest.as_str(), task.size);
     let (mut recipients, mut refusal) = (Vec::new(), None);
     for Pending { delivery, mut not_mounted } in pending {
         refusal = refusal.or(not_mounted.as_mut().and_then(|answer| answer.refusal.take()));
         recipients.push(Recipient { target: delivery.target, not_mounted });
     }
     let moved = Moved { digest: task.digest, size, source: &first.planned.source };
-    match move_blob(content, transfer, &moved, recipients, |bytes| copied.advance(bytes * count)).await {
+    match move_blob(content, transfer, &moved, recipients, shown.meter()).await {
         Ok(()) => Ok(Outcome::Copied(size)),
         Err(error) if error.says_blob_unknown() => match refusal {
             // The refusal of the mount is the cause of the failure.

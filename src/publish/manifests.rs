@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::error::WithHint;
 use crate::layout::{LayoutEntry, LayoutWriter};
 use crate::location::Location;
+use crate::output::Phase;
 use crate::reference::Reference;
 use crate::registry::{MANIFEST_LIMIT, Precondition, RegistryError};
 use anyhow::Context as _;
@@ -48,6 +49,7 @@ pub(super) async fn put_levels(
     plan: &Plan<'_>,
     targets: &[Target],
     is_announced: bool,
+    phase: &Phase,
 ) -> anyhow::Result<anyhow::Result<()>> {
     let depth = plan.repositories.iter().map(|repository| repository.levels.len()).max().unwrap_or_default();
     let mut printed = Ok(());
@@ -58,6 +60,7 @@ pub(super) async fn put_levels(
         let puts = manifests.map(|(target, manifest)| put_child(content, target, manifest));
         let mut puts = pin!(stream::iter(puts).buffered(content.concurrency()));
         while let Some((location, digest)) = puts.try_next().await? {
+            phase.advance();
             if is_announced && level == 0 {
                 printed = printed.and_then(|()| app.print(format!("Pushed ref {location} with digest: {digest}\n")));
             }
@@ -100,10 +103,15 @@ async fn put(
 }
 
 /// Puts the roots that are attached to others, such as signatures.
-pub(super) async fn put_attached(content: &Content, plan: &Plan<'_>, targets: &[Target]) -> anyhow::Result<()> {
+pub(super) async fn put_attached(
+    content: &Content,
+    plan: &Plan<'_>,
+    targets: &[Target],
+    phase: &Phase,
+) -> anyhow::Result<()> {
     for target in targets {
         let names = registry_names(plan, target, true);
-        put_in_registry(content, target, &names, None).await.into_iter().try_for_each(|(_, result)| result)?;
+        put_in_registry(content, target, &names, None, phase).await.into_iter().try_for_each(|(_, result)| result)?;
     }
     Ok(())
 }
@@ -114,10 +122,11 @@ pub(super) async fn put_roots(
     plan: &Plan<'_>,
     targets: &[Target],
     expected: Option<&Precondition>,
+    phase: &Phase,
 ) -> anyhow::Result<()> {
     let puts = targets.iter().map(async |target| match &target.writer {
         TargetWriter::Registry(_) => {
-            put_in_registry(content, target, &registry_names(plan, target, false), expected).await
+            put_in_registry(content, target, &registry_names(plan, target, false), expected, phase).await
         }
         TargetWriter::Layout(layout) => {
             let names: Vec<_> = plan.names().filter(|(_, name)| target.location.is_beside(name)).collect();
@@ -145,9 +154,12 @@ async fn put_in_registry(
     target: &Target,
     names: &[(&Root, &Reference)],
     expected: Option<&Precondition>,
+    phase: &Phase,
 ) -> Vec<(Location, anyhow::Result<()>)> {
     let puts = names.iter().map(async |(root, reference)| {
-        (Location::Registry((*reference).clone()), put_root(content, target, root, reference, expected).await)
+        let result = put_root(content, target, root, reference, expected).await;
+        phase.advance();
+        (Location::Registry((*reference).clone()), result)
     });
     let mut results: Vec<_> = stream::iter(puts).buffered(content.concurrency()).collect().await;
     if results.iter().all(|(_, result)| result.is_ok())

@@ -16,23 +16,25 @@ mod transfer;
 
 pub use collect::{Collector, Fetched};
 pub use metadata::PushMetadata;
-pub use options::{PushOptions, ResultFiles};
+pub use options::{PushOptions, ResultFiles, check_registry, is_tag};
 pub use root::{Blob, Node, PlanError, Referrer, Root};
 
 use crate::app::App;
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::draft::Draft;
+use crate::error::WithHint;
 use crate::json;
 use crate::layout::LayoutError;
 use crate::location::Location;
 use crate::manifest::{ListEntry, ListError, Payload};
 use crate::reference::Reference;
 use crate::registry::MANIFEST_LIMIT;
-use crate::resolve::stale;
+use crate::resolve::stale::{self, Pushed};
 use crate::warning;
 use blobs::Outcomes;
 use plan::Plan;
+use std::fmt::Display;
 use tags::PreviousTags;
 use target::Target;
 
@@ -75,7 +77,7 @@ pub async fn publish(
     stale_tags: StaleTags,
 ) -> anyhow::Result<Digest> {
     // Everything that needs no registry is checked first.
-    root::check(&draft)?;
+    check(&draft)?;
     let files = options.prepare_files()?;
     let prepared = prepare(app, content, targets, draft, options, stale_tags).await?;
     if options.dry_run {
@@ -114,6 +116,16 @@ pub async fn send(
     Ok(Sent { digest: root.manifest.digest.clone(), preview, metadata })
 }
 
+/// Checks that the images can form a list. The error names the command that helps against it.
+fn check(draft: &Draft) -> anyhow::Result<()> {
+    root::check(draft).map_err(|error| {
+        let PlanError::List(ListError::NoPlatform(image)) = &error else { return error.into() };
+        let list = &draft.name;
+        let hint = format!("`mfst annotate --os linux --arch ARCH {list} {image}` sets the platform, in a local list");
+        WithHint { error: error.into(), hint }.into()
+    })
+}
+
 /// Checks a list and fetches what the store lacks of it.
 async fn prepare(
     app: &App,
@@ -123,7 +135,7 @@ async fn prepare(
     options: &PushOptions,
     stale_tags: StaleTags,
 ) -> anyhow::Result<Prepared> {
-    root::check(&draft)?;
+    check(&draft)?;
     options.check_platforms(&draft.name, draft.platforms())?;
     let warnings = warning::of_draft(&draft).into_iter().chain(warning::mixed_formats(&draft.entries)).collect();
     warning::report(&app.console, warnings, options.strict)?;
@@ -133,7 +145,8 @@ async fn prepare(
     refetch_missing(content, &names, &mut draft.entries).await?;
     let roots = [Root::of_draft(&draft, names)?];
     if stale_tags == StaleTags::Deny {
-        stale::verify(&content.client, &draft.entries, &roots[0].manifest.digest).await?;
+        let (name, digest, entries) = (&draft.name, &roots[0].manifest.digest, draft.entries.as_slice());
+        stale::verify(&content.client, &Pushed { name, digest, entries }).await?;
         warning::report(&app.console, Vec::new(), options.strict)?;
     }
     Ok(Prepared { draft, roots })
@@ -148,8 +161,9 @@ async fn transmit(
     stale_tags: StaleTags,
 ) -> anyhow::Result<Sent> {
     let (plan, digest) = (Plan::new(roots), roots[0].manifest.digest.clone());
-    let checked = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
-    let check = stale::warn_if_moved(&app.console, &content.client, checked, &digest);
+    let entries = if stale_tags == StaleTags::Warn { draft.entries.as_slice() } else { &[] };
+    let pushed = Pushed { name: &draft.name, digest: &digest, entries };
+    let check = stale::warn_if_moved(&app.console, &content.client, &pushed);
     let deliver = deliver(app, content, &plan, options, !options.quiet);
     let (outcomes, previous) = stale::run_alongside(check, deliver).await?;
     let metadata = PushMetadata::new(&roots[0], &outcomes, &previous);
@@ -189,8 +203,19 @@ fn report(roots: &[Root], is_quiet: bool) -> String {
     lines.collect()
 }
 
-/// Carries out a plan: blobs, then manifests, and last the roots, whose names are checked right before. What registries say
-/// they have is not sent, unless they turn out to lack it. Prints each image on stdout if `is_announced`, as docker does.
+/// Where something is sent to, as progress shows it.
+#[must_use]
+pub fn destination<T: Display>(names: &[T]) -> Option<String> {
+    match names {
+        [] => None,
+        [name] => Some(name.to_string()),
+        [first, others @ ..] => Some(format!("{first} and {} more", others.len())),
+    }
+}
+
+/// Carries out a plan: blobs, then manifests, and last the roots, whose names are checked right before. What registries
+/// say they have is not sent, unless they turn out to lack it. Prints each image on stdout if `is_announced`, as docker
+/// does.
 async fn deliver(
     app: &App,
     content: &Content,
@@ -203,17 +228,21 @@ async fn deliver(
     let is_any_present = present.iter().any(|digests| !digests.is_empty());
     let without_present = is_any_present.then(|| Plan::without(plan.roots, &present));
     let needed = without_present.as_ref().unwrap_or(plan);
-    let progress = app.progress(options.quiet);
+    let names: Vec<&Location> = plan.names().map(|(_, name)| name).collect();
+    let progress = app.progress(options.progress, destination(&names));
     let mut outcomes = blobs::ensure_blobs(content, needed, &targets, &progress).await?;
-    let announced = manifests::put_levels(app, content, needed, &targets, is_announced).await?;
-    manifests::put_attached(content, plan, &targets).await?;
+    let phase = progress.phase("manifests put", needed.manifest_count());
+    let announced = manifests::put_levels(app, content, needed, &targets, is_announced, &phase).await?;
+    manifests::put_attached(content, plan, &targets, &phase).await?;
     let previous = tags::check(content, plan, options).await?;
-    let put_roots = async || manifests::put_roots(content, plan, &targets, options.expect.as_ref()).await;
-    match put_roots().await {
+    let expected = options.expect.as_ref();
+    match manifests::put_roots(content, plan, &targets, expected, &phase).await {
         Err(error) if is_any_present && manifests::says_child_unknown(&error) => {
+            drop(phase);
             outcomes = blobs::ensure_blobs(content, plan, &targets, &progress).await?;
-            manifests::put_levels(app, content, plan, &targets, false).await??;
-            put_roots().await?;
+            let phase = progress.phase("manifests put", plan.manifest_count());
+            manifests::put_levels(app, content, plan, &targets, false, &phase).await??;
+            manifests::put_roots(content, plan, &targets, expected, &phase).await?;
         }
         put => put?,
     }

@@ -1,8 +1,9 @@
 //! How to push, and where the results go.
 
+use crate::error::WithHint;
 use crate::manifest::{Platform, PlatformSelector};
-use crate::output::{ResultFile, ResultFileError};
-use crate::reference::Reference;
+use crate::output::{ProgressMode, ResultFile, ResultFileError};
+use crate::reference::{Reference, states_registry};
 use crate::registry::Precondition;
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub struct PushOptions {
     pub tags: Vec<String>,
     /// Whether to print the digest only.
     pub quiet: bool,
+    /// How to show progress.
+    pub progress: ProgressMode,
     /// A file for the digest.
     pub digest_file: Option<PathBuf>,
     /// A file for the metadata of the push.
@@ -29,10 +32,14 @@ pub struct PushOptions {
     pub expect: Option<Precondition>,
 }
 
-/// A target that a list cannot be pushed to.
+/// A further name that a list cannot be pushed under.
 #[derive(Debug, Error)]
-#[error("{0} names a digest; a list is pushed under a tag")]
-struct NoTag(Reference);
+enum TagError {
+    #[error("{0} names a digest; a list is pushed under a tag")]
+    Digest(Reference),
+    #[error("--tag {tag} states no registry; it would be pushed to {reference}")]
+    NoRegistry { tag: String, reference: Reference },
+}
 
 /// A list without images for platforms that it must have.
 #[derive(Debug, Error)]
@@ -65,10 +72,15 @@ impl PushOptions {
     pub fn targets(&self, list: &Reference) -> anyhow::Result<Vec<Reference>> {
         let mut targets = vec![list.clone()];
         for tag in &self.tags {
-            let is_tag = !tag.contains(['/', ':', '@']);
-            let target = Reference::parse(&if is_tag { format!("{}:{tag}", list.name()) } else { tag.clone() })?;
+            let target = if is_tag(tag) {
+                Reference::parse(&format!("{}:{tag}", list.name()))?
+            } else {
+                let target = Reference::parse(tag)?;
+                check_registry(tag, &target, |tag| format!("{}:{tag}", list.name()))?;
+                target
+            };
             if target.digest().is_some() {
-                return Err(NoTag(target).into());
+                return Err(TagError::Digest(target).into());
             }
             if !targets.contains(&target) {
                 targets.push(target);
@@ -83,6 +95,24 @@ impl PushOptions {
             |path: &Option<PathBuf>| path.as_deref().filter(|_| !self.dry_run).map(ResultFile::prepare).transpose();
         Ok(ResultFiles { digest: prepare(&self.digest_file)?, metadata: prepare(&self.metadata_file)? })
     }
+}
+
+/// Whether a further name is a tag in the repository of the first name, rather than a full reference.
+#[must_use]
+pub fn is_tag(name: &str) -> bool {
+    !name.contains(['/', ':', '@'])
+}
+
+/// Checks that a further name which is a full reference states its registry: by docker's default it would be on Docker
+/// Hub. `tagged` is the first name with another tag.
+pub fn check_registry(name: &str, reference: &Reference, tagged: impl FnOnce(&str) -> String) -> anyhow::Result<()> {
+    if states_registry(name) {
+        return Ok(());
+    }
+    let tag = reference.tag().unwrap_or_default();
+    let hint = format!("--tag {tag} means {}; --tag {reference} means Docker Hub", tagged(tag));
+    let error = TagError::NoRegistry { tag: name.to_owned(), reference: reference.clone() }.into();
+    Err(WithHint { error, hint }.into())
 }
 
 /// The files for the results of a push, if they are requested.

@@ -98,6 +98,12 @@ impl<'a> Plan<'a> {
         self.roots.iter().flat_map(|root| root.names.iter().map(move |name| (root, name)))
     }
 
+    /// The number of manifests that are put, a root once for each of its names.
+    pub(super) fn manifest_count(&self) -> usize {
+        let below: usize = self.repositories.iter().flat_map(|repository| &repository.levels).map(Vec::len).sum();
+        below + self.names().count()
+    }
+
     /// The requests that are sent to registries, unless a registry refuses a mount. `address` is the URL of a reference's
     /// registry.
     pub(super) fn requests(&self, address: impl Fn(&Reference) -> String) -> Vec<String> {

@@ -31,14 +31,14 @@ pub(super) fn split(text: &str) -> Option<Parts<'_>> {
     }
 }
 
-fn is_tag(tag: &str) -> bool {
+pub(super) fn is_tag(tag: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let first = tag.bytes().next().is_some_and(word);
     first && tag.len() <= 128 && tag.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'))
 }
 
 /// `algorithm[sep algorithm]*:` and at least 32 hex digits; each algorithm part begins with a letter.
-fn is_digest(digest: &str) -> bool {
+pub(super) fn is_digest(digest: &str) -> bool {
     let part = |part: &str| {
         part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
     };
@@ -47,7 +47,7 @@ fn is_digest(digest: &str) -> bool {
     })
 }
 
-fn is_domain(domain: &str) -> bool {
+pub(super) fn is_domain(domain: &str) -> bool {
     let (host, port) = match domain.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) if is_ipv6(address) => ("", port),
@@ -78,7 +78,7 @@ fn is_path(path: &str) -> bool {
 }
 
 /// Runs of lower-case letters and digits with one separator between two: `.`, `_`, `__` or any number of `-`.
-fn is_path_component(component: &str) -> bool {
+pub(super) fn is_path_component(component: &str) -> bool {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let mut runs = component.as_bytes().chunk_by(|a, b| alphanumeric(a) == alphanumeric(b));
     let ends_are_right =

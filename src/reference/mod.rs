@@ -3,6 +3,7 @@
 //! The parser is our own: the known libraries reject or rewrite names that docker accepts, and compile a regular
 //! expression that takes tens of milliseconds in every run.
 
+mod explain;
 mod grammar;
 
 use crate::digest::{Digest, DigestError};
@@ -22,13 +23,18 @@ const MAX_PATH: usize = 255;
 pub enum ReferenceError {
     /// It is not well formed.
     #[error("invalid reference format")]
-    Format,
+    Format(String),
     /// The repository has upper-case letters.
-    #[error("invalid reference format: repository name ({0}) must be lowercase")]
-    UppercaseRepository(String),
+    #[error("invalid reference format: repository name ({repository}) must be lowercase")]
+    UppercaseRepository {
+        /// The repository.
+        repository: String,
+        /// The whole text.
+        text: String,
+    },
     /// It would be valid in lower case.
     #[error("repository name must be lowercase")]
-    Uppercase,
+    Uppercase(String),
     /// It looks like an image ID.
     #[error("invalid repository name ({0}), cannot specify 64-byte hexadecimal strings")]
     Identifier(String),
@@ -41,6 +47,19 @@ pub enum ReferenceError {
     /// A stored reference is not in its full form.
     #[error("repository name must be canonical")]
     NotCanonical,
+}
+
+impl ReferenceError {
+    /// What is wrong with the text, where docker's message does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Format(text) | Self::UppercaseRepository { text, .. } | Self::Uppercase(text) => {
+                Some(explain::explain(text))
+            }
+            Self::Identifier(_) | Self::TooLong | Self::Digest(_) | Self::NotCanonical => None,
+        }
+    }
 }
 
 /// A repository in a registry, with a tag, a digest, or both.
@@ -75,12 +94,14 @@ impl Reference {
         let (domain, remainder) = split_domain(text);
         let repository = remainder.split(':').next().unwrap_or_default();
         if repository.to_lowercase() != repository {
-            return Err(ReferenceError::UppercaseRepository(repository.to_owned()));
+            let (repository, text) = (repository.to_owned(), text.to_owned());
+            return Err(ReferenceError::UppercaseRepository { repository, text });
         }
         let full = format!("{domain}/{remainder}");
         let Some(parts) = grammar::split(&full) else {
             let in_lower_case = grammar::split(&full.to_lowercase()).is_some();
-            return Err(if in_lower_case { ReferenceError::Uppercase } else { ReferenceError::Format });
+            let error = if in_lower_case { ReferenceError::Uppercase } else { ReferenceError::Format };
+            return Err(error(text.to_owned()));
         };
         if parts.path.len() > MAX_PATH {
             return Err(ReferenceError::TooLong);
@@ -172,16 +193,25 @@ impl fmt::Display for Reference {
     }
 }
 
+/// The registry that a text states, and the rest; none if docker takes it for a name on Docker Hub.
+fn registry_of(text: &str) -> Option<(&str, &str)> {
+    let (first, rest) = text.split_once('/')?;
+    let is_host = first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first;
+    is_host.then_some((first, rest))
+}
+
+/// Whether a reference states its registry, instead of leaving it to docker's default, Docker Hub.
+#[must_use]
+pub fn states_registry(text: &str) -> bool {
+    registry_of(text).is_some()
+}
+
 /// Splits the registry off, and completes the short names of Docker Hub.
 fn split_domain(text: &str) -> (&str, String) {
-    let Some((first, rest)) = text.split_once('/') else {
-        return (DOCKER_HUB, format!("{DOCKER_HUB_OFFICIAL}{text}"));
-    };
-    let (domain, remainder) = match first {
-        DOCKER_HUB_OLD_NAME => (DOCKER_HUB, rest),
-        "localhost" => (first, rest),
-        _ if first.contains(['.', ':']) || first.to_lowercase() != first => (first, rest),
-        _ => (DOCKER_HUB, text),
+    let (domain, remainder) = match registry_of(text) {
+        Some((DOCKER_HUB_OLD_NAME, rest)) => (DOCKER_HUB, rest),
+        Some(stated) => stated,
+        None => (DOCKER_HUB, text),
     };
     if domain == DOCKER_HUB && !remainder.contains('/') {
         return (domain, format!("{DOCKER_HUB_OFFICIAL}{remainder}"));

@@ -75,10 +75,10 @@ impl Session {
     /// Fetches a token where the registry had its tokens before, once and without consequences. The login is sent there
     /// only if it was accepted there before.
     async fn fetch_early(&self, operation: &Operation<'_>, call: &ApiRequest) -> Option<EarlyToken> {
-        let remembered = self.remembered.as_ref().filter(|remembered| remembered.knows(self.host()))?;
+        let remembered = self.remembered.as_ref()?;
         let origin = self.endpoint.origin("https")?;
         let locality = operation.locality(&Request::new(Method::GET, origin.clone(), 0)).await.ok()?;
-        if !self.is_verified(&origin, locality) {
+        if !self.is_verified(&origin, locality) || !remembered.knows(self.host()) {
             return None;
         }
         let login = self.login().login.as_ref();

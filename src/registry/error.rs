@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::json::{self, Object};
 use crate::manifest::ManifestError;
 use crate::reference::Reference;
-use crate::transport::{Method, Response, TransportError, TransportFault, Url, display_url, status_name};
+use crate::transport::{Attempts, Method, Response, TransportError, TransportFault, Url, display_url, status_name};
 use std::fmt;
 use thiserror::Error;
 
@@ -12,6 +12,22 @@ use thiserror::Error;
 const MESSAGE_LIMIT: usize = 500;
 /// The maximum number of errors from one response.
 const DIAGNOSTICS_LIMIT: usize = 10;
+
+/// The codes that say what is wrong with a request (distribution-spec, "Error Codes"): it would fail again. `UNKNOWN`,
+/// which is not in the specification, may mean anything, and an upload that is invalid or unknown can start over.
+const PERMANENT: [&str; 11] = [
+    "BLOB_UNKNOWN",
+    "DENIED",
+    "DIGEST_INVALID",
+    "MANIFEST_BLOB_UNKNOWN",
+    "MANIFEST_INVALID",
+    "MANIFEST_UNKNOWN",
+    "NAME_INVALID",
+    "NAME_UNKNOWN",
+    "SIZE_INVALID",
+    "UNAUTHORIZED",
+    "UNSUPPORTED",
+];
 
 /// Why a registry operation failed.
 #[derive(Debug, Error)]
@@ -38,6 +54,14 @@ pub enum RegistryError {
         host: String,
         /// What it answered.
         refusal: ErrorResponse,
+    },
+    /// A web page in the place of a manifest. The message is docker's.
+    #[error("unsupported manifest media type and no default available: {content_type}")]
+    WebPage {
+        /// The manifest's URL.
+        url: String,
+        /// The media type of the response.
+        content_type: String,
     },
     /// No response came.
     #[error(transparent)]
@@ -108,7 +132,7 @@ pub enum RegistryError {
 impl RegistryError {
     /// A response that broke off.
     pub(super) fn broken(url: &Url, fault: TransportFault) -> Self {
-        TransportError { method: Method::GET, url: display_url(url), fault }.into()
+        TransportError { method: Method::GET, url: display_url(url), fault, attempts: Attempts::default() }.into()
     }
 
     /// A response that is not `what` it should be.
@@ -144,38 +168,6 @@ impl RegistryError {
         }
         self
     }
-
-    /// What the user can do about it, if that is known.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Refused(refusal) => refusal.hint(),
-            Self::BlobUnknown { url } => Some(format!("the registry has the manifest but not {url}")),
-            Self::Transport(error) => match &error.fault {
-                TransportFault::NotTls => Some("--insecure allows plain HTTP".to_owned()),
-                TransportFault::Tls(reason) if reason.starts_with("received fatal alert") => Some(
-                    "the registry may want a client certificate: put client.cert and client.key into certs.d/HOST"
-                        .to_owned(),
-                ),
-                TransportFault::Tls(_) => Some(
-                    "SSL_CERT_FILE=ca.pem trusts a private certificate authority; --insecure trusts any certificate"
-                        .to_owned(),
-                ),
-                TransportFault::Proxy { .. } => Some(
-                    "the proxy comes from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY=HOST goes around it"
-                        .to_owned(),
-                ),
-                TransportFault::BadProxy { variable, .. } => Some(format!(
-                    "set {variable} to a URL such as http://proxy.example.com:3128 or socks5://proxy.example.com:1080"
-                )),
-                TransportFault::Connect(_) | TransportFault::ConnectTimeout | TransportFault::Timeout => {
-                    Some("check the registry's name and port, and whether it can be reached from here".to_owned())
-                }
-                _ => None,
-            },
-            _ => None,
-        }
-    }
 }
 
 /// An error response.
@@ -185,17 +177,20 @@ pub struct ErrorResponse {
     url: String,
     /// The status code.
     pub status: u16,
+    attempts: Attempts,
     /// The errors in the body.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the body was HTML.
     is_web_page: bool,
     /// The registry to log in to.
-    host: String,
-    had_login: bool,
-    /// Why no login was sent, if one was looked for.
-    lookup_error: Option<String>,
+    pub(super) host: String,
+    pub(super) had_login: bool,
+    /// Whether the login itself is wrong, rather than insufficient.
+    pub(super) is_login_refused: bool,
+    /// What went wrong when a login was looked for, and what to do about it.
+    pub(super) lookup_error: Option<String>,
     /// The caller's explanation.
-    explanation: Option<String>,
+    pub(super) explanation: Option<String>,
 }
 
 /// One error in the body of an error response (distribution-spec, "Error Codes").
@@ -227,10 +222,12 @@ impl ErrorResponse {
             method: method.clone(),
             url: url.to_owned(),
             status: response.status,
+            attempts: response.attempts,
             diagnostics: diagnostics(&response.body),
             is_web_page: is_web_page(&response.body),
             host: host.to_owned(),
             had_login,
+            is_login_refused: had_login && response.status == 401 && !has_bearer_challenge(response),
             lookup_error: lookup_error.map(str::to_owned),
             explanation: None,
         }
@@ -253,32 +250,6 @@ impl ErrorResponse {
         self.status == 401 || (self.status == 400 && says_so())
     }
 
-    fn hint(&self) -> Option<String> {
-        let host = &self.host;
-        if self.explanation.is_some() {
-            return self.explanation.clone();
-        }
-        if let (401 | 403, false, Some(lookup_error)) = (self.status, self.had_login, &self.lookup_error) {
-            return Some(format!("no login was sent: {lookup_error}"));
-        }
-        match self.status {
-            400 | 403 | 409 | 412 if self.says_immutable() => {
-                Some("the tag is there already and the registry does not let it be changed; use another tag".to_owned())
-            }
-            401 | 403 if self.had_login => Some(format!(
-                "the stored login for {host} was not enough; check its rights, or log in again: docker login {host}"
-            )),
-            401 | 403 => Some(format!("no login is stored for {host}; if one is needed: docker login {host}")),
-            429 if self.had_login => Some("the registry limits the rate of requests; try again later".to_owned()),
-            429 => Some(format!(
-                "the registry limits the rate of anonymous requests; try again later, or log in: docker login {host}"
-            )),
-            412 => Some("the tag no longer means what --expect says".to_owned()),
-            407 => Some("the proxy requires a login; put it into HTTPS_PROXY or HTTP_PROXY".to_owned()),
-            _ => None,
-        }
-    }
-
     /// Whether the tag is immutable.
     pub(super) fn says_immutable(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| {
@@ -299,7 +270,7 @@ impl fmt::Display for ErrorResponse {
                 (code, message) => write!(f, "{code}: {message}")?,
             }
         }
-        Ok(())
+        self.attempts.fmt(f)
     }
 }
 
@@ -318,8 +289,20 @@ pub(super) fn says_expired(body: &[u8]) -> bool {
     diagnostics(body).iter().any(Diagnostic::says_expired)
 }
 
-fn is_web_page(body: &[u8]) -> bool {
+/// Whether the registry wants a token. What it has refused is then a token, and not the login.
+fn has_bearer_challenge(response: &Response) -> bool {
+    let is_bearer = |value: &str| value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
+    response.headers("www-authenticate").any(is_bearer)
+}
+
+pub(super) fn is_web_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
+}
+
+/// Whether an error body says that the request would fail again: distribution answers 500 to a manifest with foreign
+/// layers.
+pub(super) fn is_permanent(body: &[u8]) -> bool {
+    diagnostics(body).iter().any(|diagnostic| PERMANENT.contains(&diagnostic.code.as_str()))
 }
 
 fn from_json(object: &Object) -> Vec<Diagnostic> {
@@ -360,10 +343,12 @@ mod tests {
             method,
             url,
             status,
+            attempts: Attempts::default(),
             diagnostics,
             is_web_page,
             host,
             had_login: false,
+            is_login_refused: false,
             lookup_error: None,
             explanation: None,
         }

@@ -9,6 +9,7 @@ pub mod challenge;
 mod early;
 pub mod endpoint;
 mod error;
+mod hint;
 mod login;
 mod paging;
 mod redirect;
@@ -208,6 +209,9 @@ impl Client {
             return Err(RegistryError::broken(&response.url, TransportFault::TooLarge(limit)));
         }
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
+        if content_type.starts_with("text/html") && error::is_web_page(&response.body) {
+            return Err(RegistryError::WebPage { url: display_url(&response.url), content_type });
+        }
         let digest = Digest::of(&response.body);
         let is_other = |wanted: &&Digest| **wanted != digest && !wanted.matches(&response.body);
         if let Some(wanted) = reference.digest().filter(is_other) {
@@ -284,7 +288,7 @@ impl Client {
             // whose response was lost.
             let may_be_there = refusal.says_immutable() || (response.status == 412 && precondition.is_some());
             let is_there = may_be_there && stored().await.is_ok_and(|stored| stored == digest);
-            return if is_there { Ok(digest) } else { Err(refusal.into()) };
+            return if is_there { Ok(digest) } else { Err(refusal.for_media_type(media_type).into()) };
         }
         let stored = match (response.header("docker-content-digest"), reference.tag()) {
             (Some(stated), _) => error::one_line(stated),

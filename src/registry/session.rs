@@ -3,7 +3,7 @@
 use super::authorization::Realm;
 use super::challenge::Challenge;
 use super::endpoint::Endpoint;
-use super::error::{ErrorResponse, RegistryError, one_line};
+use super::error::{ErrorResponse, RegistryError, is_permanent, one_line};
 use super::remembered::RememberedChallenges;
 use super::scope::{ExpectedScopes, Scope, ScopeSet};
 use super::token::Tokens;
@@ -48,6 +48,7 @@ impl ApiRequest {
         request.headers.clone_from(&self.headers);
         request.body = self.body.clone();
         (request.streams, request.slotless) = (self.streams, self.slotless);
+        request.is_permanent = is_permanent;
         request
     }
 }
@@ -260,7 +261,10 @@ impl Session {
         let withheld = self.withheld.get();
         let had_login = withheld.is_none() && found.is_some_and(|found| found.login.is_some());
         let lookup_error = withheld.or_else(|| found?.lookup_error.as_ref()).map(String::as_str);
-        ErrorResponse::new(method, &display_url(&response.url), response, self.host(), had_login, lookup_error)
+        let url = display_url(&response.url);
+        let mut refusal = ErrorResponse::new(method, &url, response, self.host(), had_login, lookup_error);
+        refusal.is_login_refused |= had_login && self.tokens.login_was_refused();
+        refusal
     }
 
     /// Shows the registry's warnings to its users (distribution-spec, "Warnings"), each once.

@@ -43,6 +43,8 @@ pub(super) struct TokenServer<'a> {
 pub(super) struct Token {
     secret: Secret,
     expires: Instant,
+    /// Whether it was issued without the login, because the login was refused.
+    is_anonymous: bool,
 }
 
 type Cell = Rc<tokio::sync::Mutex<Option<Token>>>;
@@ -51,6 +53,7 @@ type Cell = Rc<tokio::sync::Mutex<Option<Token>>>;
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     by_scopes: RefCell<Vec<(ScopeSet, Cell)>>,
+    login_was_refused: std::cell::Cell<bool>,
 }
 
 impl Tokens {
@@ -67,6 +70,7 @@ impl Tokens {
             Some(token) if Instant::now() + RENEWAL < token.expires => Ok(token.secret.clone()),
             _ => {
                 let token = server.fetch(operation, scopes).await?;
+                self.login_was_refused.set(self.login_was_refused.get() || token.is_anonymous);
                 Ok(known.insert(token).secret.clone())
             }
         }
@@ -84,6 +88,11 @@ impl Tokens {
         if known.as_ref().is_some_and(|token| token.secret == *rejected) {
             *known = None;
         }
+    }
+
+    /// Whether the token server has refused the login, and issued a token without it.
+    pub(super) fn login_was_refused(&self) -> bool {
+        self.login_was_refused.get()
     }
 
     fn cell(&self, scopes: &ScopeSet) -> Cell {
@@ -119,7 +128,7 @@ impl TokenServer<'_> {
             let anonymous = self.get(operation, scopes, None).await?;
             if anonymous.is_success() {
                 self.console.warn(format_args!("going on without the stored login for {}: {refusal}", self.host));
-                return self.read(&anonymous);
+                return self.read(&anonymous).map(|token| Token { is_anonymous: true, ..token });
             }
         }
         Err(refusal.into())
@@ -229,7 +238,7 @@ fn read_token(body: &[u8], now: Instant) -> Option<Token> {
     let life = answer.integer("expires_in").ok().and_then(|seconds| u64::try_from(seconds).ok());
     // A year is longer than any run, and cannot overflow.
     let life = Duration::from_secs(life.unwrap_or_default().min(365 * 24 * 3600)).max(MINIMUM_LIFETIME);
-    Some(Token { secret, expires: now + life })
+    Some(Token { secret, expires: now + life, is_anonymous: false })
 }
 
 #[cfg(test)]

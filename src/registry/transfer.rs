@@ -126,18 +126,18 @@ impl<'a> Transfer<'a> {
 
     /// Waits before the blob is sent again after this error; false if it should not be.
     pub async fn start_over(&self, error: &RegistryError) -> bool {
-        let failure = match error {
-            RegistryError::Transport(error) => Failure::Fault(&error.fault),
+        let (host, failure) = match error {
+            RegistryError::Transport(error) => (error.host(), Failure::Fault(&error.fault)),
             // The new upload finds out whether a new token helps.
             RegistryError::Refused(refusal)
                 if refusal.may_be_stale_token() && !self.has_renewed_token.replace(true) =>
             {
                 return true;
             }
-            RegistryError::Refused(refusal) => Failure::Status(refusal.status),
+            RegistryError::Refused(refusal) => (refusal.host.clone(), Failure::Status(refusal.status)),
             _ => return false,
         };
-        self.operation.start_over(failure).await
+        self.operation.start_over(&host, failure).await
     }
 }
 

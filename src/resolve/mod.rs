@@ -23,7 +23,7 @@ use crate::digest::Digest;
 use crate::draft::{SourceList, Verbatim};
 use crate::location::Location;
 use crate::manifest::{Descriptor, ImageIndex, ImageManifest, ListEntry, Manifest, ManifestError, Origin, Platform};
-use crate::output::Progress;
+use crate::output::{Progress, Wait};
 use crate::reference::Reference;
 use crate::registry::RegistryError;
 use anyhow::Context as _;
@@ -31,7 +31,6 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use platforms::Platforms;
 use std::collections::HashSet;
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -116,25 +115,21 @@ impl<'a> Resolver<'a> {
 
     /// The same, with what came of each source by itself.
     pub async fn resolve_each(&self, request: &Request<'_>, progress: &Progress) -> anyhow::Result<Vec<Resolved>> {
-        let bar = progress.items("resolving images:", request.sources.len());
-        let sources = request.sources.iter().map(|source| self.source(request, source));
+        let phase = progress.phase("images resolved", request.sources.len());
+        let sources = request.sources.iter().map(|source| self.source(request, source, progress));
         let mut sources = pin!(stream::iter(sources).buffered(self.walker.content.concurrency()));
         let mut all = Vec::with_capacity(request.sources.len());
         while let Some(one) = sources.try_next().await? {
-            bar.advance(1);
+            phase.advance();
             all.push(one);
         }
         Ok(all)
     }
 
-    /// The manifest of a source, which may have to be waited for.
-    async fn root(&self, location: &Location, wait: Duration) -> anyhow::Result<Rc<Document>> {
-        wait_for(wait, || self.walker.root(location)).await
-    }
-
-    async fn source(&self, request: &Request<'_>, source: &Source) -> anyhow::Result<Resolved> {
+    async fn source(&self, request: &Request<'_>, source: &Source, progress: &Progress) -> anyhow::Result<Resolved> {
         let location = &source.location;
-        let root = match self.root(location, request.wait).await {
+        let show = |left| progress.wait(format!("waiting for {location}, giving up"), left);
+        let root = match wait_for(request.wait, show, || self.walker.root(location)).await {
             Err(error) if (request.may_be_missing)(location) && is_not_found(&error) => {
                 return Ok(Resolved { missing: vec![location.clone()], ..Resolved::default() });
             }
@@ -229,19 +224,23 @@ fn entry_name(request: &Request<'_>, source: &Location, root: &Document) -> Refe
     }
 }
 
-/// Repeats an attempt, with growing pauses, as long as it fails because something does not exist.
+/// Repeats an attempt, with growing pauses, as long as it fails because something does not exist. `show` shows how long
+/// that may take, until its result is dropped.
 async fn wait_for<T, F: Future<Output = anyhow::Result<T>>>(
     wait: Duration,
+    show: impl Fn(Duration) -> Wait,
     attempt: impl Fn() -> F,
 ) -> anyhow::Result<T> {
     let (mut pause, longest) = PAUSES;
     let begun = Instant::now();
+    let mut shown = None;
     loop {
         let result = attempt().await;
         let is_in_time = begun.elapsed() + pause <= wait;
         if !is_in_time || !result.as_ref().is_err_and(is_not_found) {
             return result;
         }
+        shown.get_or_insert_with(|| show(wait.saturating_sub(begun.elapsed())));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);
     }

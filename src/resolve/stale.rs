@@ -16,6 +16,17 @@ use std::time::Duration;
 /// How long the check may go on after the push has finished: it only leads to a warning.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
+/// A list that is pushed.
+#[derive(Debug, Clone, Copy)]
+pub struct Pushed<'a> {
+    /// Its name in the store.
+    pub name: &'a Reference,
+    /// The digest that it is pushed with.
+    pub digest: &'a Digest,
+    /// What is in it.
+    pub entries: &'a [ListEntry],
+}
+
 /// The tags that the images came from, each with the digest that it had.
 fn tags(images: &[ListEntry]) -> BTreeMap<Reference, String> {
     let tag = |image: &ListEntry| {
@@ -26,11 +37,11 @@ fn tags(images: &[ListEntry]) -> BTreeMap<Reference, String> {
 }
 
 /// A tag may also mean the list that is pushed, which may have the name of one of its sources.
-fn compare(tag: &Reference, old: String, now: Option<Digest>, list: &Digest) -> Option<Warning> {
+fn compare(list: &Pushed<'_>, tag: &Reference, old: String, now: Option<Digest>) -> Option<Warning> {
     let source_name = tag.to_string();
     match now {
-        Some(now) if now.as_str() == old || now == *list => None,
-        Some(now) => Some(Warning::Moved { source_name, old, new: now.to_string() }),
+        Some(now) if now.as_str() == old || now == *list.digest => None,
+        Some(now) => Some(Warning::Moved { list: list.name.clone(), source_name, old, new: now.to_string() }),
         None => Some(Warning::Gone { source_name, old }),
     }
 }
@@ -46,27 +57,28 @@ pub async fn current_digests(
 }
 
 /// Fails unless every tag still means what it meant.
-pub async fn verify(client: &Client, images: &[ListEntry], list: &Digest) -> anyhow::Result<()> {
-    let tags = tags(images);
+pub async fn verify(client: &Client, list: &Pushed<'_>) -> anyhow::Result<()> {
+    let tags = tags(list.entries);
     let answers = stream::iter(tags.keys().map(|tag| client.digest(tag))).buffered(client.concurrency());
     let answers: Vec<Result<Option<Digest>, RegistryError>> = answers.collect().await;
     let mut warnings = Vec::new();
     for ((tag, old), now) in tags.into_iter().zip(answers) {
-        warnings.extend(compare(&tag, old, now?, list));
+        warnings.extend(compare(list, &tag, old, now?));
     }
-    warning::deny(warnings, "`mfst create --amend LIST IMAGE` takes what the tag means now")
+    warning::deny(warnings)
 }
 
 /// Warns of tags that have moved. Requests that fail are ignored.
-pub async fn warn_if_moved(console: &Console, client: &Client, images: &[ListEntry], list: &Digest) {
+pub async fn warn_if_moved(console: &Console, client: &Client, list: &Pushed<'_>) {
     let check = |(tag, old): (Reference, String)| async move {
         let now = client.digest(&tag).await.ok()?;
-        compare(&tag, old, now, list)
+        compare(list, &tag, old, now)
     };
-    let mut answers = pin!(stream::iter(tags(images).into_iter().map(check)).buffer_unordered(client.concurrency()));
+    let mut answers =
+        pin!(stream::iter(tags(list.entries).into_iter().map(check)).buffer_unordered(client.concurrency()));
     while let Some(answer) = answers.next().await {
         if let Some(warning) = answer {
-            console.warn(warning);
+            warning::print(console, &warning);
         }
     }
 }

@@ -10,9 +10,19 @@ use thiserror::Error;
 /// Why an operation on the store failed. Where docker has a message, it is docker's.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The store has no such list, or the list no such image.
+    /// The store has no such list.
     #[error("No such manifest: {0}")]
     NotFound(Reference),
+    /// The store has no such list, or the list has no such entry.
+    #[error("No such manifest: {image}")]
+    EntryNotFound {
+        /// The entry.
+        image: Reference,
+        /// The list.
+        list: Reference,
+        /// Whether the store has the list.
+        has_list: bool,
+    },
     /// The list exists and may not be changed.
     #[error("refusing to amend an existing manifest list with no --amend flag")]
     ListExists,
@@ -111,6 +121,17 @@ impl StoreError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotFound(list) | Self::EntryNotFound { list, has_list: false, .. } => {
+                Some(format!("the local store has no list {list}; `mfst ls` shows the lists that it has"))
+            }
+            Self::EntryNotFound { list, .. } => {
+                Some(format!("the local list {list} has no such entry; `mfst ls {list}` shows its entries"))
+            }
+            Self::ListExists => Some(
+                "the local store has this list already: --replace starts it over, --amend adds to it; \
+                 `mfst push --purge` removes it once it is pushed"
+                    .to_owned(),
+            ),
             Self::BrokenEntry { path, .. } => Some(format!(
                 "{} is not an entry of a manifest list; remove the file, or the whole list with `mfst rm`",
                 path.display()

@@ -270,7 +270,9 @@ impl Store {
             }
             error => error,
         })?;
-        let entry = entry.flatten().ok_or_else(|| StoreError::NotFound(image.clone()))?;
+        let has_list = entry.is_some();
+        let missing = || StoreError::EntryNotFound { image: image.clone(), list: list.clone(), has_list };
+        let entry = entry.flatten().ok_or_else(missing)?;
         check_legacy_format(&entry, &self.directory(list))?;
         if entry.reference != *image && file_name(&entry.reference) == name {
             let path = self.directory(list).join(name);

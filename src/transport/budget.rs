@@ -1,7 +1,7 @@
 //! What one operation may spend: time and attempts. All its requests share them, so that retries do not multiply.
 
 use super::TransportFault;
-use super::retry::{self, Attempts, RetryPolicy, Retryable};
+use super::retry::{self, Attempts, Failures, RetryPolicy, Retryable};
 use std::cell::Cell;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,24 +20,29 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) struct Budget {
     policy: RetryPolicy,
     pub(super) clock: Clock,
-    attempts: Cell<Attempts>,
+    failures: Cell<Failures>,
 }
 
 impl Budget {
     pub(super) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, clock: Clock::start(policy.limit), attempts: Cell::default() }
+        Self { policy, clock: Clock::start(policy.limit), failures: Cell::default() }
     }
 
     /// How long to wait before another attempt; none if there is to be none.
     pub(super) fn next_wait(&self, failed: Retryable) -> Option<Duration> {
-        let attempts = self.attempts.get().and(failed);
-        self.attempts.set(attempts);
-        retry::wait(self.policy, failed, attempts, self.clock.elapsed(), fastrand::f64())
+        let failures = self.failures.get().and(failed);
+        self.failures.set(failures);
+        retry::wait(self.policy, failed, failures, self.clock.elapsed(), fastrand::f64())
     }
 
     /// The number of retries so far.
     pub(super) fn retries(&self) -> u32 {
-        self.attempts.get().failed
+        self.failures.get().count
+    }
+
+    /// The attempts so far, with one that has just ended.
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts { count: self.retries() + 1, time: self.clock.0.started.elapsed() }
     }
 }
 

@@ -7,7 +7,9 @@ use super::memory::{Body, Memory, Share};
 use super::proxy::Proxies;
 use super::resolver::Resolver;
 use super::tls::{self, Certificates};
-use super::{CertVerification, Held, Locality, Request, Response, RetryPolicy, TransportError, TransportFault};
+use super::{
+    Attempts, CertVerification, Held, Locality, Request, Response, RetryPolicy, TransportError, TransportFault,
+};
 use super::{Method, Url, display_url, host_and_port};
 use crate::config::HostCertificates;
 use crate::output::Console;
@@ -37,6 +39,8 @@ pub struct Transport {
     memory: Memory,
     /// Whether a host answers a TLS handshake with plain HTTP, for hosts that have been sent one.
     plain_http: RefCell<HashMap<String, bool>>,
+    /// When the wait for a host that is shown ends.
+    shown_waits: RefCell<HashMap<String, Instant>>,
     pub(super) console: Console,
 }
 
@@ -57,8 +61,22 @@ impl Transport {
             limits: HostLimits::new(jobs),
             memory: Memory::new(),
             plain_http: RefCell::default(),
+            shown_waits: RefCell::default(),
             console: console.clone(),
         }
+    }
+
+    /// Waits before a retry, and shows it once for all requests to a host that wait at the same time.
+    pub(super) async fn pause(&self, host: &str, reason: &str, retry: u32, wait: Duration) {
+        self.console.debug(format_args!("trying again in {} ms (retry {retry})", wait.as_millis()));
+        let now = Instant::now();
+        let is_known = self.shown_waits.borrow().get(host).is_some_and(|end| *end > now);
+        let _shown = (!is_known).then(|| {
+            self.shown_waits.borrow_mut().insert(host.to_owned(), now + wait);
+            let retries = self.retry_policy.retries;
+            self.console.wait(format_args!("waiting for {host}: {reason}, retry {retry} of {retries}"), wait)
+        });
+        tokio::time::sleep(wait).await;
     }
 
     /// Sends a request once, and says so with `--debug`.
@@ -75,7 +93,12 @@ impl Transport {
         if url.scheme() == "https" {
             self.note_plain_http(host_and_port(url), matches!(result, Err(TransportFault::NotTls)));
         }
-        result.map_err(|fault| TransportError { method: method.clone(), url: display_url(url), fault })
+        result.map_err(|fault| TransportError {
+            method: method.clone(),
+            url: display_url(url),
+            fault,
+            attempts: Attempts::default(),
+        })
     }
 
     fn note_plain_http(&self, host: &str, is_plain: bool) {
@@ -100,16 +123,38 @@ impl Transport {
             let mut response = self.exchange(request, upload.take(), clock).await?;
             limit.note_version(response.version() >= reqwest::Version::HTTP_2);
             let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-            let url = request.url.clone();
+            let (url, attempts) = (request.url.clone(), Attempts::default());
             if request.streams && response.status().is_success() {
                 let held = Held { _share: share, _slot: slot.filter(|_| !request.slotless) };
                 let stream = Some(ResponseBody::new(response, clock.clone()));
-                return Ok(Response { url, locality, status, headers, body: Vec::new(), stream, _held: held });
+                let (is_permanent, body) = (false, Vec::new());
+                return Ok(Response {
+                    url,
+                    locality,
+                    status,
+                    attempts,
+                    is_permanent,
+                    headers,
+                    body,
+                    stream,
+                    _held: held,
+                });
             }
             match self.memory.read(&mut response, request.limit, share, clock).await? {
                 Body::Whole(body, share) => {
                     let held = Held { _share: share, _slot: None };
-                    return Ok(Response { url, locality, status, headers, body, stream: None, _held: held });
+                    let (is_permanent, stream) = (status == 500 && (request.is_permanent)(&body), None);
+                    return Ok(Response {
+                        url,
+                        locality,
+                        status,
+                        attempts,
+                        is_permanent,
+                        headers,
+                        body,
+                        stream,
+                        _held: held,
+                    });
                 }
                 Body::NoRoom => {
                     drop((response, slot));

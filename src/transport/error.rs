@@ -1,12 +1,12 @@
 //! Why no response came.
 
-use super::{Locality, Method};
+use super::{Attempts, CertificateFault, Locality, Method, Url, host_and_port};
 use std::error::Error;
 use thiserror::Error;
 
 /// A request without a response.
 #[derive(Debug, Error)]
-#[error("{method} {url}: {fault}")]
+#[error("{method} {url}: {fault}{attempts}")]
 pub struct TransportError {
     /// The request's method.
     pub method: Method,
@@ -14,6 +14,16 @@ pub struct TransportError {
     pub url: String,
     /// What went wrong.
     pub fault: TransportFault,
+    /// How often the request was sent.
+    pub attempts: Attempts,
+}
+
+impl TransportError {
+    /// The host of the URL, with its port if it is not the scheme's.
+    #[must_use]
+    pub fn host(&self) -> String {
+        Url::parse(&self.url).map(|url| host_and_port(&url).to_owned()).unwrap_or_default()
+    }
 }
 
 /// What kept a response from coming.
@@ -28,6 +38,9 @@ pub enum TransportFault {
     /// A connection, but no TLS on it.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
+    /// The server's certificate is not trusted.
+    #[error("TLS handshake failed: the certificate is not accepted: {0}")]
+    Certificate(CertificateFault),
     /// The server answered the TLS handshake with something else, most likely plain HTTP.
     #[error("the server does not speak TLS on this port")]
     NotTls,
@@ -75,10 +88,12 @@ impl TransportFault {
         if let Some(tls) = find::<rustls::Error>(error) {
             return match tls {
                 rustls::Error::InvalidMessage(_) => Self::NotTls,
+                rustls::Error::InvalidCertificate(error) => Self::Certificate(CertificateFault::of(error)),
                 other => Self::Tls(other.to_string()),
             };
         }
-        let reason = || innermost(error).to_string();
+        // Without Rust's ` (os error 111)`.
+        let reason = || innermost(error).to_string().split(" (os error").next().unwrap_or_default().to_owned();
         match error {
             // Over HTTP/2 an alert arrives as text. After the handshake it is about the client's certificate.
             _ if reason().starts_with("received fatal alert") => Self::Tls(reason()),
@@ -92,7 +107,15 @@ impl TransportFault {
     /// Whether the request was never sent, so that the server cannot have acted on it.
     #[must_use]
     pub fn is_before_request(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Proxy { .. } | Self::Tls(_) | Self::NotTls)
+        matches!(
+            self,
+            Self::Connect(_)
+                | Self::ConnectTimeout
+                | Self::Proxy { .. }
+                | Self::Tls(_)
+                | Self::Certificate(_)
+                | Self::NotTls
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod body;
 mod budget;
+mod certificate;
 mod client;
 mod error;
 mod limits;
@@ -16,13 +17,14 @@ mod retry;
 mod tls;
 
 pub use body::{ResponseBody, UploadBody};
+pub use certificate::CertificateFault;
 pub use client::Transport;
 pub use error::{TransportError, TransportFault};
 pub use limits::{DEFAULT_JOBS, HTTP1_CONNECTIONS};
 pub use locality::Locality;
 pub use operation::{Failure, Operation};
 pub use reqwest::{Method, Url};
-pub use retry::RetryPolicy;
+pub use retry::{Attempts, RetryPolicy};
 pub use tls::{CertVerification, Certificates, TrustedByName};
 
 use bytes::Bytes;
@@ -51,6 +53,8 @@ pub struct Request {
     pub verification: CertVerification,
     /// The nearest place that the request may go to: that of the server which named the URL.
     pub nearest: Locality,
+    /// Whether the body of an error response says that the request would fail again.
+    pub is_permanent: fn(&[u8]) -> bool,
 }
 
 impl Request {
@@ -68,6 +72,7 @@ impl Request {
             slotless: false,
             verification: CertVerification::Enabled,
             nearest: Locality::Elsewhere,
+            is_permanent: |_| false,
         }
     }
 }
@@ -81,6 +86,10 @@ pub struct Response {
     pub locality: Locality,
     /// The status code.
     pub status: u16,
+    /// The attempts that it took.
+    pub attempts: Attempts,
+    /// Whether it is an error that would come again.
+    is_permanent: bool,
     headers: HeaderMap,
     /// The body, unless it is left to be read chunk by chunk.
     pub body: Vec<u8>,

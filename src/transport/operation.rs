@@ -3,9 +3,10 @@
 use super::budget::Budget;
 use super::retry::Retryable;
 use super::{Locality, Method, Request, Response, RetryPolicy, Transport, TransportError, TransportFault, UploadBody};
-use super::{display_url, host_and_port};
+use super::{display_url, host_and_port, status_name};
 use bytes::Bytes;
 use futures_util::stream::Stream;
+use std::fmt;
 use std::io;
 use std::time::SystemTime;
 
@@ -18,13 +19,22 @@ pub struct Operation<'t> {
     budget: Budget,
 }
 
-/// Why an operation has to start over.
+/// Why an attempt failed.
 #[derive(Debug, Clone, Copy)]
 pub enum Failure<'a> {
     /// No response came.
     Fault(&'a TransportFault),
     /// This status code came.
     Status(u16),
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Status(status) => write!(f, "{status} {}", status_name(*status)),
+        }
+    }
 }
 
 impl Transport {
@@ -51,12 +61,12 @@ impl<'t> Operation<'t> {
 
     /// Sends a request once.
     pub async fn send_once(&self, request: &Request) -> Result<Response, TransportError> {
-        self.transport.attempt(request, None, &self.budget.clock).await
+        self.counted(self.transport.attempt(request, None, &self.budget.clock).await)
     }
 
     /// Sends a request with a large body, once: the body cannot be had twice.
     pub async fn upload(&self, request: &Request, body: UploadBody) -> Result<Response, TransportError> {
-        self.transport.attempt(request, Some(body), &self.budget.clock).await
+        self.counted(self.transport.attempt(request, Some(body), &self.budget.clock).await)
     }
 
     /// A body for [`Operation::upload`], `length` bytes in these chunks.
@@ -71,35 +81,52 @@ impl<'t> Operation<'t> {
     ) -> Result<(T, Response), TransportError> {
         loop {
             let outcome = attempt().await;
-            let failed = match &outcome {
-                Ok((_, response)) => Retryable::of_response(response, SystemTime::now()),
-                Err(error) => Retryable::of_fault(&error.fault),
+            let may_retry = match &outcome {
+                Ok((_, response)) => {
+                    let failed = Retryable::of_response(response, SystemTime::now());
+                    self.wait_to_retry(failed, host_and_port(&response.url), Failure::Status(response.status)).await
+                }
+                Err(error) => {
+                    self.wait_to_retry(Retryable::of_fault(&error.fault), &error.host(), Failure::Fault(&error.fault))
+                        .await
+                }
             };
-            let busy = outcome.as_ref().ok().map(|(_, response)| response).filter(|response| response.status == 429);
-            if !self.wait_to_retry(failed, busy).await {
+            if !may_retry {
                 return outcome;
             }
         }
     }
 
-    /// Waits before the operation starts over; false if it should not.
-    pub async fn start_over(&self, failure: Failure<'_>) -> bool {
+    /// Notes the attempts in an outcome that may be temporary.
+    fn counted(&self, outcome: Result<Response, TransportError>) -> Result<Response, TransportError> {
+        let attempts = self.budget.attempts();
+        match outcome {
+            Ok(response) if Retryable::of_response(&response, SystemTime::now()) != Retryable::No => {
+                Ok(Response { attempts, ..response })
+            }
+            Err(error) if Retryable::of_fault(&error.fault) != Retryable::No => {
+                Err(TransportError { attempts, ..error })
+            }
+            other => other,
+        }
+    }
+
+    /// Waits before the operation starts over after a failure of a host; false if it should not.
+    pub async fn start_over(&self, host: &str, failure: Failure<'_>) -> bool {
         let failed = match failure {
             Failure::Fault(fault) => Retryable::of_fault(fault),
             Failure::Status(status) => Retryable::of_status(status, None),
         };
-        self.wait_to_retry(failed, None).await
+        self.wait_to_retry(failed, host, failure).await
     }
 
     /// Waits before another attempt; false if there is to be none. A host that is too busy gets no request meanwhile.
-    async fn wait_to_retry(&self, failed: Retryable, busy: Option<&Response>) -> bool {
+    async fn wait_to_retry(&self, failed: Retryable, host: &str, failure: Failure<'_>) -> bool {
         let Some(wait) = self.budget.next_wait(failed) else { return false };
-        let retry = self.budget.retries();
-        self.transport.console.debug(format_args!("trying again in {} ms (retry {retry})", wait.as_millis()));
-        if let Some(response) = busy {
-            self.transport.limits.of(host_and_port(&response.url)).pause(wait);
+        if matches!(failure, Failure::Status(429)) {
+            self.transport.limits.of(host).pause(wait);
         }
-        tokio::time::sleep(wait).await;
+        self.transport.pause(host, &failure.to_string(), self.budget.retries(), wait).await;
         true
     }
 
@@ -112,7 +139,12 @@ impl<'t> Operation<'t> {
     pub async fn locality(&self, request: &Request) -> Result<Locality, TransportError> {
         let found = self.transport.locality(&request.url, &self.budget.clock).await;
         let (method, url) = (&request.method, &request.url);
-        found.map_err(|fault| TransportError { method: method.clone(), url: display_url(url), fault })
+        found.map_err(|fault| TransportError {
+            method: method.clone(),
+            url: display_url(url),
+            fault,
+            attempts: self.budget.attempts(),
+        })
     }
 
     /// Whether a secret may be sent with a request: over TLS, to this machine, or to a server that has answered a TLS

@@ -1,6 +1,8 @@
 //! Whether a failed request is sent again, and after how long.
 
 use super::{Response, TransportFault};
+use crate::output;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// Retry limits of one operation: the requests that together do one thing, such as copying a blob.
@@ -15,6 +17,24 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self { retries: 8, limit: Duration::from_secs(300) }
+    }
+}
+
+/// The number of attempts that an operation has made, and their time. Shown only if there was more than one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// The number of attempts.
+    pub count: u32,
+    /// The time from the start of the first to the end of the last.
+    pub time: Duration,
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count {
+            0 | 1 => Ok(()),
+            count => write!(f, " ({count} attempts in {})", output::seconds(self.time)),
+        }
     }
 }
 
@@ -44,6 +64,9 @@ impl Retryable {
 
     /// Classifies a response.
     pub(super) fn of_response(response: &Response, now: SystemTime) -> Self {
+        if response.is_permanent {
+            return Self::No;
+        }
         let retry_after = response.header("retry-after").and_then(|value| parse_retry_after(value, now));
         Self::of_status(response.status, retry_after)
     }
@@ -64,6 +87,7 @@ impl Retryable {
             }
             TransportFault::Timeout | TransportFault::Broken(_) => Self::after(None),
             TransportFault::Tls(_)
+            | TransportFault::Certificate(_)
             | TransportFault::NotTls
             | TransportFault::Certificates(_)
             | TransportFault::BadProxy { .. }
@@ -76,26 +100,26 @@ impl Retryable {
 
 /// The attempts of an operation that have failed for a temporary reason.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Attempts {
-    pub(super) failed: u32,
+pub(super) struct Failures {
+    pub(super) count: u32,
     /// Those without a connection.
     unreachable: u32,
 }
 
-impl Attempts {
+impl Failures {
     /// With one more attempt, if it has failed for a temporary reason.
     pub(super) fn and(self, outcome: Retryable) -> Self {
         let (failed, unreachable) = (outcome != Retryable::No, outcome == Retryable::Unreachable);
-        Self { failed: self.failed + u32::from(failed), unreachable: self.unreachable + u32::from(unreachable) }
+        Self { count: self.count + u32::from(failed), unreachable: self.unreachable + u32::from(unreachable) }
     }
 }
 
-/// How long to wait before the next attempt; none if there is to be none. `attempts` includes the last failure, `spent`
+/// How long to wait before the next attempt; none if there is to be none. `failures` includes the last one, `spent`
 /// is the operation's time so far, and `jitter`, from 0 to 1, keeps many clients from returning at the same moment.
 pub(super) fn wait(
     policy: RetryPolicy,
     failure: Retryable,
-    attempts: Attempts,
+    failures: Failures,
     spent: Duration,
     jitter: f64,
 ) -> Option<Duration> {
@@ -104,10 +128,10 @@ pub(super) fn wait(
         Retryable::Yes { retry_after } => retry_after,
         Retryable::Unreachable => None,
     };
-    if attempts.failed > policy.retries || attempts.unreachable > CONNECT_RETRIES {
+    if failures.count > policy.retries || failures.unreachable > CONNECT_RETRIES {
         return None;
     }
-    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.failed.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+    let doubled = FIRST_WAIT.saturating_mul(1 << failures.count.saturating_sub(1).min(16)).min(LONGEST_WAIT);
     let backoff = doubled.mul_f64(0.5 + jitter / 2.0);
     let wait = retry_after.map_or(backoff, |asked| asked.min(LONGEST_WAIT).max(backoff));
     (spent + wait < policy.limit).then_some(wait)
@@ -128,8 +152,8 @@ mod tests {
 
     /// The wait after so many equal failures.
     fn waited(failure: Retryable, failed: u32, jitter: f64) -> Option<u128> {
-        let attempts = (0..failed).fold(Attempts::default(), |attempts, _| attempts.and(failure));
-        wait(RetryPolicy::default(), failure, attempts, Duration::ZERO, jitter).map(|wait| wait.as_millis())
+        let failures = (0..failed).fold(Failures::default(), |failures, _| failures.and(failure));
+        wait(RetryPolicy::default(), failure, failures, Duration::ZERO, jitter).map(|wait| wait.as_millis())
     }
 
     #[test]
@@ -147,14 +171,14 @@ mod tests {
         let unreachable = Retryable::of_fault(&TransportFault::Connect(String::new()));
         assert!(waited(unreachable, 2, 1.0).is_some() && waited(unreachable, 3, 1.0).is_none());
         let policy = RetryPolicy { retries: 8, limit: Duration::from_secs(1) };
-        let (temporary, first) = (Retryable::after(None), Attempts { failed: 1, unreachable: 0 });
+        let (temporary, first) = (Retryable::after(None), Failures { count: 1, unreachable: 0 });
         assert_eq!(wait(policy, temporary, first, Duration::from_millis(800), 1.0), None);
     }
 
     #[test]
     fn failures_to_connect_count_beside_others() {
         let (unreachable, temporary) = (Retryable::Unreachable, Retryable::after(None));
-        let after_others = Attempts::default().and(temporary).and(temporary).and(temporary).and(unreachable);
+        let after_others = Failures::default().and(temporary).and(temporary).and(temporary).and(unreachable);
         assert!(wait(RetryPolicy::default(), unreachable, after_others, Duration::ZERO, 1.0).is_some());
     }
 

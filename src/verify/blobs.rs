@@ -44,11 +44,11 @@ pub(super) async fn check(
     progress: &Progress,
 ) -> anyhow::Result<(Vec<Finding>, Vec<Option<Platform>>)> {
     let wanted = wanted(items);
-    let (bar, memory) = (progress.items("checking blobs:", wanted.len()), Semaphore::new(MEMORY));
-    let (bar, memory) = (&bar, &memory);
+    let (phase, memory) = (progress.phase("blobs checked", wanted.len()), Semaphore::new(MEMORY));
+    let (phase, memory) = (&phase, &memory);
     let checks = wanted.iter().map(|blob| async move {
         let checked = check_one(content, beside, blob, memory).await;
-        bar.advance(1);
+        phase.advance();
         anyhow::Ok((blob.descriptor.digest.as_str(), checked.with_context(|| blob.descriptor.digest.clone())?))
     });
     let checked: Vec<(&str, Checked)> = stream::iter(checks).buffered(content.concurrency()).try_collect().await?;

@@ -1,5 +1,6 @@
 //! Sizes, times and digests as people read them.
 
+pub(super) use crate::output::bytes;
 use crate::output::one_line;
 use std::time::{Duration, SystemTime};
 
@@ -30,19 +31,6 @@ pub(super) fn short_digest(digest: &str) -> String {
     if algorithm.is_empty() { short } else { format!("{}:{short}", clean(algorithm)) }
 }
 
-/// `1.5 MiB`.
-pub(super) fn bytes(count: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let unit = if count < 1024 { 0 } else { (count.ilog2() / 10) as usize };
-    if unit == 0 {
-        return format!("{count} B");
-    }
-    // In tenths, rounded; 1023.95 KiB is 1.0 MiB.
-    let tenths = (u128::from(count) * 10 + (1u128 << (unit * 10 - 1))) >> (unit * 10);
-    let (tenths, unit) = if tenths >= 10_240 { (10, unit + 1) } else { (tenths, unit) };
-    format!("{}.{} {}", tenths / 10, tenths % 10, units[unit.min(units.len() - 1)])
-}
-
 /// `1 layer`, `2 layers`.
 pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -70,22 +58,6 @@ pub(super) fn ago(age: Duration, units: &[Unit]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_one_decimal_and_the_right_unit() {
-        for (number, expected) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (1_048_575, "1.0 MiB"),
-            (1_048_576, "1.0 MiB"),
-            (28_416_000, "27.1 MiB"),
-            (u64::MAX, "16.0 EiB"),
-        ] {
-            assert_eq!(bytes(number), expected);
-        }
-    }
 
     #[test]
     fn times_are_told_with_their_age_unless_they_are_no_real_times() {

@@ -156,8 +156,7 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         ("DST", "other.example.com/app:1.1"),
         ("MIRROR", "other.example.com/app"),
         ("NEW", "example.com/app:1.0-armv7"),
-        ("oci:DIR:TAG", "oci:layout:1.1"),
-        ("oci-archive:FILE", "oci-archive:app.tar"),
+        ("FILE", "lists.yaml"),
         ("A", "example.com/app:1.1-amd64"),
         ("B", "example.com/app:1.1-arm64"),
     ];
@@ -174,6 +173,8 @@ fn every_command_that_replaces_one_of_another_tool_works() {
         "example.com/app:1.1-amd64",
         "example.com/app:1.1-arm64",
     ]);
+    let lists = "image: example.com/app:1.1\nmanifests: [{image: example.com/app:1.1-amd64}]\n";
+    fs::write(examples.home.home().join("lists.yaml"), lists).expect("a file");
     let commands = code(&text, "mfst");
     assert!(commands.len() > 10, "{commands:?}");
     for command in commands {

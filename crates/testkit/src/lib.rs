@@ -37,7 +37,7 @@ pub mod installed;
 pub mod issuer;
 pub mod jwt;
 pub mod log;
-pub mod names;
+pub mod namespace;
 pub mod object_storage;
 pub mod proxy;
 pub mod repositories;

@@ -119,6 +119,7 @@ fn flags_under_the_heading_about_push_and_no_others_need_it() {
             let value = match flag.split_once(' ') {
                 Some((_, "<PLATFORM>")) => "=linux/amd64",
                 Some((_, "<ACTION>")) => "=drop",
+                Some((_, "<MODE>")) => "=plain",
                 Some((_, "<TIME>")) => "=1s",
                 Some((_, "<FORMAT>")) => "=oci",
                 Some((_, "<DIGEST>")) => "=none",

@@ -36,6 +36,7 @@ mod login;
 mod ls;
 mod ls_limits;
 mod manifest_tool;
+mod messages;
 mod missing_children;
 mod passing_on;
 mod platforms;

@@ -16,6 +16,17 @@ pub fn spawn(scene: &Scene, line: &str) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mfst")
 }
 
+/// Waits until the fault of the scene's registry holds a command up, and then kills it. Returns its peak memory in bytes.
+#[cfg(target_os = "linux")]
+pub fn peak_memory_until_fault(scene: &Scene, mut child: Child) -> usize {
+    scene.registry.script().wait_until_hit();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the process's status");
+    child.kill().expect("a process to kill");
+    child.wait().expect("an end");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak memory");
+    1024 * peak.trim().trim_end_matches(" kB").parse::<usize>().expect("a number")
+}
+
 /// Runs a command with a closed pipe as standard output.
 fn into_closed_pipe(command: &mut Command) -> CommandOutput {
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -7,7 +7,7 @@ use crate::registry::setup::{acl, assert_contains, log_in, make_list};
 use mfst_testkit::certs::{Identity, private_ca};
 use mfst_testkit::embedded::Embedded;
 use mfst_testkit::faults::Fault;
-use mfst_testkit::names::Names;
+use mfst_testkit::namespace::Namespace;
 use mfst_testkit::proxy::Proxy;
 use mfst_testkit::sandbox::CommandOutput;
 use mfst_testkit::scene::Scene;
@@ -128,7 +128,9 @@ fn a_server_on_the_way_cannot_lead_back_to_this_machine() {
 
 #[test]
 fn a_name_that_means_this_machine_is_this_machine() {
-    let Some(names) = Names::of(&[("127.0.0.1", "evil.test"), ("::ffff:127.0.0.1", "worse.test")]) else { return };
+    let Some(names) = Namespace::with_names(&[("127.0.0.1", "evil.test"), ("::ffff:127.0.0.1", "worse.test")]) else {
+        return;
+    };
     for host in ["evil.test", "EVIL.test", "worse.test"] {
         for (method, pattern, command) in ways() {
             let identity = private_ca();
@@ -153,7 +155,9 @@ fn a_name_that_means_this_machine_is_this_machine() {
 
 #[test]
 fn d4_a_registry_under_a_name_for_this_machine_is_on_this_machine() {
-    let Some(names) = Names::of(&[("127.0.0.1", "vm"), ("127.0.0.1", "registry.localhost")]) else { return };
+    let Some(names) = Namespace::with_names(&[("127.0.0.1", "vm"), ("127.0.0.1", "registry.localhost")]) else {
+        return;
+    };
     for host in ["vm", "registry.localhost"] {
         for settings in [Embedded::plain(), Embedded::plain().tls(&private_ca())] {
             let tokens = TokenServer::plain(acl()).start();

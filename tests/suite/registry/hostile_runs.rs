@@ -185,7 +185,7 @@ fn thousands_of_images_for_one_platform() {
     };
     let entries: Vec<Value> = (0..3000).map(put).collect();
     scene.registry.put_manifest("t/app", "v1", OCI_INDEX, &index(OCI_INDEX, &entries));
-    let ran = run(&scene, "create --platform linux/amd64 @t/list:v1 @t/app:v1");
+    let ran = run(&scene, "create --progress none --platform linux/amd64 @t/list:v1 @t/app:v1");
     assert_eq!(ran.stderr.lines().count(), 21, "as many warnings as anyone reads, and how many there are");
     ran.success();
 }

@@ -8,6 +8,7 @@ mod budgets;
 mod credentials;
 mod guards;
 mod helpers;
+mod hints;
 mod hostile;
 mod hostile_runs;
 mod limits;

@@ -11,7 +11,7 @@ use mfst_testkit::proxy::Proxy;
 use mfst_testkit::scene::Scene;
 
 /// A registry with this certificate, and a sandbox in which `/etc/docker` is not used.
-fn with_certificate(identity: &Identity) -> (Scene, Proxy) {
+pub fn with_certificate(identity: &Identity) -> (Scene, Proxy) {
     let (mut scene, proxy) = Scene::via_proxy(Embedded::plain().tls(identity), |proxy| proxy);
     let config = scene.home.home().join("xdg");
     scene.home.env("ROOTLESSKIT_STATE_DIR", "/x").env("XDG_CONFIG_HOME", config);
@@ -19,7 +19,7 @@ fn with_certificate(identity: &Identity) -> (Scene, Proxy) {
 }
 
 /// Creates the `certs.d` directory of the registry.
-fn certs_d(scene: &Scene) -> PathBuf {
+pub fn certs_d(scene: &Scene) -> PathBuf {
     let directory = scene.home.home().join("xdg/docker/certs.d/registry.test");
     fs::create_dir_all(&directory).expect("a directory of certificates");
     directory
@@ -244,10 +244,10 @@ fn d14_an_unreadable_certificate_is_ignored() {
 #[test]
 fn without_cas_plain_http_works_and_tls_fails_with_the_reason() {
     let mut scene = Scene::new();
-    scene.home.env("SSL_CERT_FILE", "/nonexistent.pem").env("SSL_CERT_DIR", "/nonexistent");
+    scene.home.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent");
     scene.run_ok("inspect @t/app:amd64");
     let (mut scene, _proxy) = with_certificate(&certs::private_ca());
-    scene.home.env("SSL_CERT_FILE", "/nonexistent.pem").env("SSL_CERT_DIR", "/nonexistent");
+    scene.home.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent");
     is_refused(&scene, &[]);
 }
 
