@@ -166,7 +166,8 @@ async fn fetch(
 ) -> anyhow::Result<Fetched> {
     let content = Content::new(app.client(options.insecure));
     content.plan(&sources::locations(&typed), &[]);
-    let named = sources::expand(&content.client, typed, list, options.absent.wait).await;
+    let progress = app.progress(options.progress, None);
+    let named = sources::expand(&content.client, typed, list, options.absent.wait, &progress).await;
     let named = named.map_err(SourceError::into_cause)?;
     let stated = stated(&named);
     let (unchanged, requested) = split_unchanged(named, current, &options.selection);
@@ -293,9 +294,9 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let targets = push.targets(list)?;
     let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
     content.plan(&sources::locations(&typed), &written);
-    let _progress = app.progress(options.progress, publish::destination(&targets));
+    let progress = app.progress(options.progress, publish::destination(&targets));
     app.block_on(content.with_targets(&written, async {
-        let named = sources::expand(&content.client, typed, list, options.absent.wait).await;
+        let named = sources::expand(&content.client, typed, list, options.absent.wait, &progress).await;
         let named = named.map_err(SourceError::into_cause)?;
         let (resolved, subject) =
             try_join(resolve(app, &content, list, &named, options, &[]), options.list_options.fetch_subject(&content))

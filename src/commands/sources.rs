@@ -2,6 +2,7 @@
 
 use crate::location::{Location, LocationError};
 use crate::manifest::{InvalidPlatform, Platform};
+use crate::output::Progress;
 use crate::reference::Reference;
 use crate::registry::{Client, RegistryError};
 use crate::resolve::{Selection, Source, StatedPlatform};
@@ -128,13 +129,14 @@ pub(super) async fn expand(
     sources: Vec<TypedSource>,
     list: &Reference,
     wait: Duration,
+    progress: &Progress,
 ) -> Result<Vec<NamedSource>, SourceError> {
     let mut expanded = Vec::with_capacity(sources.len());
     for TypedSource { name, platform } in sources {
         match name {
             SourceName::Image(location) => expanded.push(NamedSource { location, platform }),
             SourceName::Pattern { repository, tags } => {
-                let matching = matching(client, &repository, &tags, list, wait).await?;
+                let matching = matching(client, &repository, &tags, list, wait, progress).await?;
                 let named = |tag| NamedSource { location: Location::Registry(tag), platform: platform.clone() };
                 expanded.extend(matching.into_iter().map(named));
             }
@@ -166,8 +168,10 @@ async fn matching(
     pattern: &str,
     list: &Reference,
     wait: Duration,
+    progress: &Progress,
 ) -> Result<Vec<Reference>, SourceError> {
     let begun = Instant::now();
+    let mut shown = None;
     loop {
         let tags = match client.tags(repository).await {
             Err(RegistryError::NoRepository(_)) => Vec::new(),
@@ -183,6 +187,8 @@ async fn matching(
             let (repository, tags) = (repository.name(), pattern.to_owned());
             return Err(SourceError::NoMatch { repository, tags });
         }
+        let show = |left| progress.wait(format!("waiting for {}:{pattern}, giving up", repository.name()), left);
+        shown.get_or_insert_with(|| show(wait.saturating_sub(begun.elapsed())));
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -222,6 +222,16 @@ fn plain_is_a_line_for_each_blob_and_each_retry() {
 }
 
 #[test]
+fn a_long_wait_for_an_image_is_announced() {
+    let scene = Scene::new();
+    for image in ["@t/app:none", "@t/app:none-*"] {
+        let stderr = scene.run_err_unchanged(&format!("create --wait 4s @dst/app:1 {image}"));
+        let announced = scene.expand(&format!("waiting for {image}, giving up in 4 s"));
+        assert_eq!(stderr.lines().next(), Some(announced.as_str()), "{stderr}");
+    }
+}
+
+#[test]
 fn a_dumb_terminal_gets_lines() {
     let scene = Scene::new();
     let line = "create --push @dst/app:1 @t/app:amd64 >/dev/null";
