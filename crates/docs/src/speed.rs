@@ -20,8 +20,8 @@ pub(crate) struct Row {
     connections: u64,
     requests: u64,
     tokens: u64,
-    /// MiB.
-    memory: u64,
+    /// MiB; none where the bench could not tell.
+    memory: Option<u64>,
 }
 
 impl Row {
@@ -44,7 +44,7 @@ pub(crate) fn rows(report: &str) -> Vec<Row> {
 fn row(result: &Value) -> Row {
     let number = |name: &str| result[name].as_f64().expect("a number");
     let count = |name: &str| result[name].as_u64().expect("a whole number");
-    let mut tool = result["tool"].as_str().expect("a tool").to_owned();
+    let mut tool = result["tool"].as_str().expect("a tool").trim().to_owned();
     if result["contact"] == "again" {
         tool.push_str(", met before");
     }
@@ -55,7 +55,7 @@ fn row(result: &Value) -> Row {
         connections: count("connections"),
         requests: count("requests"),
         tokens: count("tokens"),
-        memory: count("memory_mib"),
+        memory: result["memory_mib"].as_u64(),
     }
 }
 
@@ -78,10 +78,11 @@ fn table(rows: &[Row]) -> String {
             let digits = usize::from(row.milliseconds < 10.0 * mfst);
             format!("{:.digits$} times as fast", row.milliseconds / mfst)
         };
-        let Row { tool, milliseconds, round_trips, connections, requests, tokens, memory, .. } = row;
+        let memory = row.memory.map(|memory| format!("{memory} MiB")).unwrap_or_default();
+        let Row { tool, milliseconds, round_trips, connections, requests, tokens, .. } = row;
         writeln!(
             table,
-            "| `{tool}` | {milliseconds:.0} ms | {round_trips:.0} | {factor} | {connections} | {requests} | {tokens} | {memory} MiB |"
+            "| `{tool}` | {milliseconds:.0} ms | {round_trips:.0} | {factor} | {connections} | {requests} | {tokens} | {memory} |"
         )
         .expect("a string");
     }
