@@ -1,5 +1,6 @@
 //! TLS settings. They cost nothing until a TLS connection is made.
 
+use super::certificate::SelfSigned;
 use crate::config::HostCertificates;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -7,7 +8,9 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
@@ -112,6 +115,16 @@ impl CertificateCheck {
             })
     }
 
+    /// Whether a certificate that is no authority has signed itself: it is valid if it is the only root.
+    fn is_self_signed(&self, shown: &CertificateDer<'_>, now: UnixTime) -> bool {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let mut itself = RootCertStore::empty();
+        itself.add(shown.clone().into_owned()).is_ok()
+            && ParsedCertificate::try_from(shown).is_ok_and(|parsed| {
+                verify_server_cert_signed_by_trust_anchor(&parsed, &itself, &[], now, algorithms).is_ok()
+            })
+    }
+
     /// The dates are checked before the path, so without any roots a certificate within its dates has an unknown issuer.
     fn is_in_validity_period(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> bool {
         let algorithms = self.provider.signature_verification_algorithms.all;
@@ -151,6 +164,9 @@ impl ServerCertVerifier for CertificateCheck {
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(Error::InvalidCertificate(_)) if self.is_trusted_by_name(end_entity, server_name, now) => {
                 Ok(ServerCertVerified::assertion())
+            }
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) if self.is_self_signed(end_entity, now) => {
+                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned)))))
             }
             decided => decided,
         }
