@@ -19,6 +19,10 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::pin::pin;
 use thiserror::Error;
+use tokio::sync::Semaphore;
+
+/// How many lists are sent at the same time: enough to use all slots for requests, and few enough to fit into memory.
+const LISTS_AT_A_TIME: usize = 16;
 
 /// The arguments and flags of `apply`.
 #[derive(Debug)]
@@ -134,10 +138,11 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
         resolver: Resolver::new(content),
         progress: &progress,
         options,
+        slots: Semaphore::new(LISTS_AT_A_TIME),
         has_failed: Cell::new(false),
     };
     let phase = progress.phase("lists pushed", jobs.len());
-    // Requests are limited for each registry, not lists.
+    // All lists are resolved together: an image that several of them have is fetched once.
     let mut pushed = pin!(stream::iter(jobs.iter().map(|job| run.push(job))).buffered(jobs.len().max(1)));
     let mut results = Results::default();
     // A broken stdout must not abort the pushes.
@@ -169,6 +174,8 @@ struct Run<'a> {
     resolver: Resolver<'a>,
     progress: &'a Progress,
     options: &'a Options,
+    /// For lists that are being sent.
+    slots: Semaphore,
     has_failed: Cell<bool>,
 }
 
@@ -180,13 +187,15 @@ impl Run<'_> {
     }
 
     async fn resolve_and_send(&self, job: &Job) -> anyhow::Result<Sent> {
-        let Self { app, content, resolver, progress, options, has_failed } = self;
+        let Self { app, content, resolver, progress, options, slots, has_failed } = self;
         let (draft, warnings) = assemble::draft(progress, resolver, content, &job.spec, options.absent).await?;
+        let _slot = slots.acquire().await;
         if options.fail_fast && has_failed.get() {
             return Err(ApplyError::Stopped.into());
         }
         warning::report(&app.console, warnings, job.push.strict)?;
-        publish::send(app, content, &job.targets, draft, &job.push).await
+        // On the heap: a list that waits for its turn takes little memory.
+        Box::pin(publish::send(app, content, &job.targets, draft, &job.push)).await
     }
 }
 

@@ -54,7 +54,11 @@ impl Position {
 
 impl SpecError {
     pub(super) fn unreadable(file: &str, error: &ReadError) -> Self {
-        Self::File { file: file.to_owned(), message: error.to_string() }
+        let message = match error {
+            ReadError::NotRegular(_) => format!("{error}; \"apply -\" reads standard input"),
+            _ => error.to_string(),
+        };
+        Self::File { file: file.to_owned(), message }
     }
 
     pub(super) fn empty(file: &str) -> Self {

@@ -209,6 +209,30 @@ fn all_errors_of_all_files_are_reported_at_once() {
 }
 
 #[test]
+fn what_cannot_be_read_is_named() {
+    let scene = Scene::new();
+    let said = scene.run("apply /dev/zero").failure(1);
+    assert_eq!(said, "/dev/zero: it is a device, not a regular file; \"apply -\" reads standard input\n");
+    let path = scene.home.home().join("binary");
+    fs::write(&path, [b'a', 0xff]).expect("a file");
+    let said = scene.run(&format!("apply {}", path.display())).failure(1);
+    assert!(said.contains("it is not UTF-8"), "{said}");
+}
+
+#[test]
+fn images_in_layouts_are_sources_too() {
+    let scene = Scene::new();
+    let layout = scene.home.home().join("layout");
+    scene.run_ok(&format!("copy @t/app:amd64 oci:{}:1.0", layout.display()));
+    apply(
+        &scene,
+        "",
+        &format!("image: @dst/app:1.0\nmanifests:\n- image: oci:{}:1.0\n- image: @t/app:arm64\n", layout.display()),
+    );
+    assert_eq!(digests(&scene.pushed("dst/app", "1.0")), [amd64().digest(), arm64().digest()]);
+}
+
+#[test]
 fn two_lists_with_the_same_name_are_an_error() {
     let scene = Scene::new();
     let said = refused(&scene, "", &format!("{TWO}---\n{}", TWO.replace("1.0\n", "2.0\ntags: [\"1.0\"]\n")));
