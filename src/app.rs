@@ -86,6 +86,14 @@ impl App {
         done
     }
 
+    /// Forgets what is remembered of a registry, by the domain of references to it.
+    pub fn forget_registry(&self, domain: &str) {
+        if let Some(remembered) = &self.remembered {
+            remembered.forget_registry(domain);
+            self.store_challenges();
+        }
+    }
+
     /// Stores what has been learned about registries. That this fails is no reason for a command to fail.
     fn store_challenges(&self) {
         let Some(remembered) = self.remembered.as_ref().filter(|remembered| remembered.has_changes()) else { return };

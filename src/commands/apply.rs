@@ -128,7 +128,7 @@ async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options)
     for job in jobs {
         let targets: Vec<Location> = job.targets.iter().cloned().map(Location::Registry).collect();
         let sources: Vec<Location> = job.spec.sources.iter().map(|source| source.source.location.clone()).collect();
-        content.expect_scopes(&sources, &targets);
+        content.plan(&sources, &targets);
     }
     let targets: Vec<&Reference> = jobs.iter().flat_map(|job| &job.targets).collect();
     let progress = app.progress(options.push.progress, publish::destination(&targets));

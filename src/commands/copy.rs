@@ -65,7 +65,8 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let _progress = app.progress(options.push.progress, publish::destination(&targets));
     content.plan(std::slice::from_ref(&source), &targets);
     let copy = Copy { app, content: &content, options };
-    app.block_on(content.connecting(async {
+    let written = if options.push.dry_run { &[] } else { targets.as_slice() };
+    app.block_on(content.with_targets(written, async {
         if options.all_tags { copy.all_tags(&source, &targets).await } else { copy.one(&source, &targets).await }
     }))
 }

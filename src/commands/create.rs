@@ -295,7 +295,7 @@ fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOp
     let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();
     content.plan(&sources::locations(&typed), &written);
     let progress = app.progress(options.progress, publish::destination(&targets));
-    app.block_on(content.connecting(async {
+    app.block_on(content.with_targets(&written, async {
         let named = sources::expand(&content.client, typed, list, options.absent.wait, &progress).await;
         let named = named.map_err(SourceError::into_cause)?;
         let (resolved, subject) =

@@ -14,37 +14,29 @@ use std::pin::pin;
 /// The repositories that a run writes to.
 #[derive(Default)]
 pub(super) struct Targets {
-    /// One reference for each.
+    /// Those that get all images, each once.
     repositories: RefCell<Vec<Reference>>,
     /// Manifests that have been asked for: whether their repositories have them.
     known: RefCell<HashMap<Reference, bool>>,
 }
 
 impl Content {
-    /// Adds what the run is going to read and write: one token of each registry covers it.
-    pub fn expect_scopes(&self, reads: &[Location], writes: &[Location]) {
+    /// Plans a run, or a part of it: few tokens of each registry cover everything that is read and written.
+    pub fn plan(&self, reads: &[Location], writes: &[Location]) {
         self.client.expect_scopes(scopes(reads, writes));
     }
 
-    /// Plans a run that writes all that it reads: its scopes, and the repositories that are asked what they have already.
-    pub fn plan(&self, reads: &[Location], writes: &[Location]) {
-        self.expect_scopes(reads, writes);
-        let mut repositories = self.targets.repositories.borrow_mut();
-        for target in writes.iter().filter_map(Location::reference) {
+    /// Does the work of a run that first reads images and then writes all of them to these targets. Meanwhile it connects to
+    /// the targets, and asks them for each manifest as soon as that is known.
+    pub async fn with_targets<T>(&self, targets: &[Location], work: impl Future<Output = T>) -> T {
+        let mut repositories: Vec<Reference> = Vec::new();
+        for target in targets.iter().filter_map(Location::reference) {
             if !repositories.iter().any(|known| known.name() == target.name()) {
                 repositories.push(target.clone());
             }
         }
-    }
-
-    fn target_repositories(&self) -> Vec<Reference> {
-        self.targets.repositories.borrow().clone()
-    }
-
-    /// Does the work of a run that begins with reading. Meanwhile it connects to the registries that are written to.
-    pub async fn connecting<T>(&self, work: impl Future<Output = T>) -> T {
-        let targets = self.target_repositories();
-        let connecting = join_all(targets.iter().map(|target| self.client.connect(target)));
+        self.targets.repositories.replace(repositories.clone());
+        let connecting = join_all(repositories.iter().map(|target| self.client.connect(target)));
         match select(pin!(work), pin!(connecting)).await {
             Either::Left((done, _)) => done,
             Either::Right((_, work)) => work.await,
@@ -54,7 +46,7 @@ impl Content {
     /// Reads something about the manifest at a location, which has this digest. Meanwhile the repositories that are
     /// written to are asked whether they have it.
     pub async fn asking_targets<T>(&self, location: &Location, digest: &Digest, reading: impl Future<Output = T>) -> T {
-        let mut targets = self.target_repositories();
+        let mut targets = self.targets.repositories.borrow().clone();
         targets.retain(|target| !Location::Registry(target.clone()).is_beside(location));
         if targets.is_empty() {
             return reading.await;

@@ -15,7 +15,15 @@ pub use indent::{compact, indent};
 pub use scan::SyntaxError;
 
 use serde::Serialize;
+use std::borrow::Cow;
 use thiserror::Error;
+
+/// Bytes as text, as Go reads them: what is not UTF-8 is replaced.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // Much quicker than the conversion, which goes through valid text piece by piece.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
 
 /// A value as mfst prints and writes its own documents: indented by two spaces, with a line break at the end.
 #[must_use]

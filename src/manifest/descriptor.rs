@@ -1,6 +1,6 @@
 //! Descriptors and platforms, with the field order of Go's OCI types (image-spec `specs-go/v1`).
 
-use crate::json::{Error, Object};
+use crate::json::{self, Error, Object};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
@@ -127,7 +127,7 @@ impl Platform {
 
     /// The platform in an image's config, which has the same field names at its top level.
     pub fn from_config(config: &[u8]) -> Result<Self, Error> {
-        Self::read(&Object::parse(&String::from_utf8_lossy(config), "v1.Platform")?)
+        Self::read(&Object::parse(&json::text(config), "v1.Platform")?)
     }
 }
 

@@ -91,7 +91,7 @@ impl ImageManifest {
 
     /// Reads an image manifest.
     pub fn read(kind: ImageKind, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = json::text(bytes);
         let object = Object::parse(&text, "Manifest")?;
         if kind == ImageKind::Oci && object.raw("manifests").is_some() {
             return Err(ManifestError::IndexAsImage);
@@ -151,7 +151,7 @@ impl IndexHeader {
     /// What a manifest or an index says beside its parts. Whatever cannot be read counts as absent.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
+        let text = json::text(bytes);
         Object::parse(&text, "Manifest").map(|object| Self::read(&object)).unwrap_or_default()
     }
 
@@ -174,7 +174,7 @@ impl IndexHeader {
 
 impl ImageIndex {
     fn read(media_type: &'static str, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = json::text(bytes);
         let object = Object::parse(&text, "ManifestList")?;
         let is_oci = media_type == OCI_INDEX;
         if is_oci && (object.raw("config").is_some() || object.raw("layers").is_some()) {

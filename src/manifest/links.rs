@@ -23,7 +23,7 @@ pub struct Links {
 impl Links {
     /// Reads a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self, json::Error> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = json::text(bytes);
         let object = Object::parse(&text, "Manifest")?;
         let read = |object: &Object| Descriptor::read_distribution(object);
         let list = |key| object.objects(key, "v1.Descriptor", read);

@@ -137,7 +137,7 @@ impl ListEntry {
     /// Reads a stored entry in any form that docker has written. An entry that names no image is taken for `fallback`
     /// if there is one.
     pub fn from_json(bytes: &[u8], fallback: Option<&Reference>) -> Result<Self, EntryError> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = json::text(bytes);
         let object = Object::parse(&text, "ListEntry")?;
         let name = object.raw("Ref").map(read_name).transpose()?;
         let is_unnamed = name.is_none();

@@ -234,6 +234,8 @@ async fn put_root(
 ) -> anyhow::Result<()> {
     let bytes = root.manifest.bytes.clone().unwrap_or_default();
     let expected = expected.filter(|_| name.digest().is_none());
+    // Under a name without a tag, docker puts a list by the digest that it has.
+    let name = if name.tag().is_some() { name } else { &name.digest_only(root.manifest.digest.clone()) };
     let put = || content.client.put_manifest_if(name, &root.manifest.media_type, &bytes, expected);
     let mut digest = put().await;
     if digest.as_ref().is_err_and(RegistryError::says_child_unknown) && !root.below.is_empty() {

@@ -141,7 +141,7 @@ async fn prepare(
     warning::report(&app.console, warnings, options.strict)?;
     let names: Vec<Location> = targets.iter().cloned().map(Location::Registry).collect();
     let sources: Vec<Location> = draft.entries.iter().map(Location::of_image).collect();
-    content.expect_scopes(&sources, &names);
+    content.plan(&sources, &names);
     refetch_missing(content, &names, &mut draft.entries).await?;
     let roots = [Root::of_draft(&draft, names)?];
     if stale_tags == StaleTags::Deny {
@@ -225,17 +225,19 @@ async fn deliver(
 ) -> anyhow::Result<(Outcomes, PreviousTags)> {
     let targets = plan.repositories.iter().map(Target::open).collect::<Result<Vec<_>, LayoutError>>()?;
     let present = presence::present(content, plan).await?;
-    let needed = Plan::without(plan.roots, &present);
+    let is_any_present = present.iter().any(|digests| !digests.is_empty());
+    let without_present = is_any_present.then(|| Plan::without(plan.roots, &present));
+    let needed = without_present.as_ref().unwrap_or(plan);
     let names: Vec<&Location> = plan.names().map(|(_, name)| name).collect();
     let progress = app.progress(options.progress, destination(&names));
-    let mut outcomes = blobs::ensure_blobs(content, &needed, &targets, &progress).await?;
+    let mut outcomes = blobs::ensure_blobs(content, needed, &targets, &progress).await?;
     let phase = progress.phase("manifests put", needed.manifest_count());
-    let announced = manifests::put_levels(app, content, &needed, &targets, is_announced, &phase).await?;
+    let announced = manifests::put_levels(app, content, needed, &targets, is_announced, &phase).await?;
     manifests::put_attached(content, plan, &targets, &phase).await?;
     let previous = tags::check(content, plan, options).await?;
     let expected = options.expect.as_ref();
     match manifests::put_roots(content, plan, &targets, expected, &phase).await {
-        Err(error) if manifests::says_child_unknown(&error) && present.iter().any(|digests| !digests.is_empty()) => {
+        Err(error) if is_any_present && manifests::says_child_unknown(&error) => {
             drop(phase);
             outcomes = blobs::ensure_blobs(content, plan, &targets, &progress).await?;
             let phase = progress.phase("manifests put", plan.manifest_count());

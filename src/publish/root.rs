@@ -192,7 +192,8 @@ fn node_of_entry(entry: &ListEntry, names: &[Location]) -> Result<Node, PlanErro
     let blobs = blobs.map(|blob| Blob::new(blob, is_windows)).filter(|blob| is_needed || blob.is_ok());
     let blobs = blobs.collect::<Result<Vec<_>, _>>()?;
     let bytes = entry.bytes();
-    if is_needed && !digest.matches(bytes.as_ref().ok_or_else(no_payload)?) {
+    let is_right = bytes.as_ref().map(|bytes| digest.matches(bytes));
+    if is_needed && !is_right.ok_or_else(no_payload)? {
         let actual = Digest::of(&bytes.unwrap_or_default());
         return Err(PlanError::DigestMismatch { image: entry.reference.clone(), expected: digest, actual });
     }
@@ -201,7 +202,7 @@ fn node_of_entry(entry: &ListEntry, names: &[Location]) -> Result<Node, PlanErro
         None if is_needed => return Err(no_payload()),
         None => entry.descriptor.media_type.clone(),
     };
-    let bytes = bytes.filter(|bytes| digest.matches(bytes));
+    let bytes = bytes.filter(|_| is_right == Some(true));
     let platform = entry.descriptor.platform.clone();
     Ok(Node { digest, media_type, bytes, location: Some(location), blobs, children: Vec::new(), platform })
 }

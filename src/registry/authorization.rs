@@ -9,6 +9,7 @@ use super::{ANSWER_LIMIT, redirect};
 use crate::auth::Lookup;
 use crate::secret::Secret;
 use crate::transport::{Locality, Method, Operation, Request, Response, UploadBody, Url, display_url};
+use std::rc::Rc;
 
 /// Why a login is not sent.
 const PLAIN_HTTP: &str =
@@ -22,6 +23,17 @@ pub(super) enum Authorization<'a> {
     Token(Box<TokenServer<'a>>),
     /// Nothing: there is nothing to answer the challenge with.
     None,
+}
+
+/// The realm of a challenge, as far as it does not depend on the request.
+#[derive(Clone)]
+pub(super) struct Realm {
+    /// As the challenge names it.
+    named: String,
+    /// A request to it, without query parameters or authorization of ours.
+    request: Rc<Request>,
+    /// Whether a login may be sent to it.
+    takes_login: bool,
 }
 
 impl Session {
@@ -42,14 +54,14 @@ impl Session {
     }
 
     /// The challenge that requests are known to meet.
-    pub(super) fn known_challenge(&self) -> Option<Challenge> {
+    pub(super) fn known_challenge(&self) -> Option<Rc<Challenge>> {
         self.challenge.borrow().clone()
     }
 
     /// Remembers a response's challenge, if there is something to answer it with.
-    pub(super) fn note_challenge(&self, response: &Response) -> Option<Challenge> {
-        let challenge = challenge_of(response).filter(|challenge| self.can_answer(challenge))?;
-        self.challenge.replace(Some(challenge.clone()));
+    pub(super) fn note_challenge(&self, response: &Response) -> Option<Rc<Challenge>> {
+        let challenge = Rc::new(challenge_of(response).filter(|challenge| self.can_answer(challenge))?);
+        self.challenge.replace(Some(Rc::clone(&challenge)));
         Some(challenge)
     }
 
@@ -82,12 +94,13 @@ impl Session {
         call: &ApiRequest,
         challenge: &Challenge,
     ) -> Result<Response, RegistryError> {
-        let request = self.request(call)?;
+        let mut request = self.request(call)?;
         match self.authorization(operation, challenge).await? {
-            Authorization::Header(value) => Ok(operation.send(&with_authorization(&request, value)).await?),
-            Authorization::Token(server) => self.send_with_token(operation, call, &request, &server).await,
-            Authorization::None => Ok(operation.send(&request).await?),
+            Authorization::Header(value) => authorize(&mut request, value),
+            Authorization::Token(server) => return self.send_with_token(operation, call, request, &server).await,
+            Authorization::None => {}
         }
+        Ok(operation.send(&request).await?)
     }
 
     /// Sends an upload with the authorization that a challenge wants, once.
@@ -98,16 +111,16 @@ impl Session {
         body: UploadBody,
         challenge: &Challenge,
     ) -> Result<Response, RegistryError> {
-        let request = self.request(call)?;
+        let mut request = self.request(call)?;
         match self.authorization(operation, challenge).await? {
-            Authorization::Header(value) => Ok(operation.upload(&with_authorization(&request, value), body).await?),
-            Authorization::None => Ok(operation.upload(&request, body).await?),
+            Authorization::Header(value) => authorize(&mut request, value),
+            Authorization::None => {}
             Authorization::Token(server) => {
-                let scopes = self.token_scopes(call);
-                let token = self.tokens.get(operation, &server, &scopes).await?;
-                Ok(operation.upload(&with_authorization(&request, bearer(&token)), body).await?)
+                let token = self.tokens.get(operation, &server, &self.token_scopes(call)).await?;
+                authorize(&mut request, bearer(&token));
             }
         }
+        Ok(operation.upload(&request, body).await?)
     }
 
     pub(super) async fn authorization<'a>(
@@ -130,14 +143,29 @@ impl Session {
         }
     }
 
-    /// The token server that a challenge names. The registry names it, so it must not be a way to make us send a login
-    /// unencrypted that the registry itself would have got over TLS.
     async fn token_server<'a>(
         &'a self,
         operation: &Operation<'_>,
         realm: &str,
         service: &'a str,
     ) -> Result<TokenServer<'a>, RegistryError> {
+        let known = self.realm.borrow().as_ref().filter(|known| known.named == realm).cloned();
+        let Realm { request, takes_login, .. } = match known {
+            Some(known) => known,
+            None => self.read_realm(operation, realm).await?,
+        };
+        let Lookup { login, lookup_error } = self.login();
+        let login = login.as_ref().filter(|_| takes_login);
+        let lookup_error = self.withheld.get().or(lookup_error.as_ref()).map(String::as_str);
+        let origin = self.origin()?;
+        let remembered = self.remembered.as_deref().filter(|_| self.is_verified(&origin.url, origin.locality));
+        let (host, console) = (self.host(), self.console.clone());
+        Ok(TokenServer { request, service, host, login, lookup_error, remembered, console })
+    }
+
+    /// What a challenge names as the token server. The registry names it, so it must not be a way to make us send a login
+    /// unencrypted that the registry itself would have got over TLS.
+    async fn read_realm(&self, operation: &Operation<'_>, realm: &str) -> Result<Realm, RegistryError> {
         let origin = self.origin()?;
         let refuse = |reason| RegistryError::Unsafe { url: display_url(&origin.url), target: one_line(realm), reason };
         let url = Url::parse(realm).map_err(|_| refuse("it is not a URL"))?;
@@ -146,16 +174,13 @@ impl Session {
             redirect::check_scheme(&origin.url, &url)?;
         }
         let request = self.linked(Request::new(Method::GET, url, ANSWER_LIMIT))?;
-        let Lookup { login, lookup_error } = self.login();
-        let mut login = login.as_ref();
-        if login.is_some() && !operation.may_send_secrets(&request).await {
+        let takes_login = self.login().login.is_none() || operation.may_send_secrets(&request).await;
+        if !takes_login {
             self.withhold(request.url.host_str().unwrap_or_default());
-            login = None;
         }
-        let lookup_error = self.withheld.get().or(lookup_error.as_ref()).map(String::as_str);
-        let remembered = self.remembered.as_deref().filter(|_| self.is_verified(&origin.url, origin.locality));
-        let (host, console) = (self.host(), self.console.clone());
-        Ok(TokenServer { request, service, host, login, lookup_error, remembered, console })
+        let read = Realm { named: realm.to_owned(), request: Rc::new(request), takes_login };
+        self.realm.replace(Some(read.clone()));
+        Ok(read)
     }
 
     /// The scopes of the token that a request is sent with at first: those of the run, if they are enough.
@@ -169,7 +194,7 @@ impl Session {
         &self,
         operation: &Operation<'_>,
         call: &ApiRequest,
-        request: &Request,
+        mut request: Request,
         server: &TokenServer<'_>,
     ) -> Result<Response, RegistryError> {
         let mut scopes = self.token_scopes(call);
@@ -185,7 +210,8 @@ impl Session {
                     continue;
                 }
             };
-            let response = operation.send(&with_authorization(request, bearer(&token))).await?;
+            authorize(&mut request, bearer(&token));
+            let response = operation.send(&request).await?;
             scopes = match rejection(&response) {
                 None => {
                     if was_rejected && scopes == call.scopes {
@@ -242,10 +268,10 @@ pub(super) fn challenge_of(response: &Response) -> Option<Challenge> {
     if response.status == 401 { challenge::choose(response.headers("www-authenticate")) } else { None }
 }
 
-fn with_authorization(request: &Request, value: String) -> Request {
-    let mut request = request.clone();
+/// Sets the authorization of a request.
+fn authorize(request: &mut Request, value: String) {
+    request.headers.retain(|(name, _)| *name != "authorization");
     request.headers.push(("authorization", value));
-    request
 }
 
 fn bearer(token: &Secret) -> String {

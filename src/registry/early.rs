@@ -10,6 +10,7 @@ use super::token::{Token, TokenServer};
 use crate::transport::{CertVerification, Locality, Method, Operation, Request, Response, Url};
 use futures_util::future::{Either, ready, select};
 use std::pin::pin;
+use std::rc::Rc;
 
 /// A token that the registry has not asked for yet.
 struct EarlyToken {
@@ -19,19 +20,18 @@ struct EarlyToken {
 }
 
 impl Session {
-    /// Finds the registry's origin and its challenge, and fetches the token that the run needs, unless another request is
+    /// Finds the registry's origin and its challenge, and fetches a token that allows this, unless another request is
     /// already doing so.
-    pub(super) async fn connect(&self, operation: &Operation<'_>) {
-        let mut call = ApiRequest::new(Method::GET, "/v2/".to_owned(), ANSWER_LIMIT, Scope::pull(""));
-        call.scopes = self.expected_scopes.borrow().first().cloned().unwrap_or_default();
+    pub(super) async fn connect(&self, operation: &Operation<'_>, scope: Scope) {
         if self.is_opening() {
             return;
         }
+        let call = ApiRequest::new(Method::GET, "/v2/".to_owned(), ANSWER_LIMIT, scope);
         let Ok(Some(response)) = self.open(operation, &call).await else { return };
         if let Some(challenge) = self.note_challenge(&response)
             && let Ok(Authorization::Token(server)) = self.authorization(operation, &challenge).await
         {
-            let _ = self.tokens.get(operation, &server, &call.scopes).await;
+            let _ = self.tokens.get(operation, &server, &self.token_scopes(&call)).await;
         }
     }
 
@@ -75,10 +75,10 @@ impl Session {
     /// Fetches a token where the registry had its tokens before, once and without consequences. The login is sent there
     /// only if it was accepted there before.
     async fn fetch_early(&self, operation: &Operation<'_>, call: &ApiRequest) -> Option<EarlyToken> {
-        let remembered = self.remembered.as_ref().filter(|remembered| remembered.knows(self.host()))?;
+        let remembered = self.remembered.as_ref()?;
         let origin = self.endpoint.origin("https")?;
         let locality = operation.locality(&Request::new(Method::GET, origin.clone(), 0)).await.ok()?;
-        if !self.is_verified(&origin, locality) {
+        if !self.is_verified(&origin, locality) || !remembered.knows(self.host()) {
             return None;
         }
         let login = self.login().login.as_ref();
@@ -88,7 +88,7 @@ impl Session {
         let source = remembered.find(self.host(), login)?;
         let request = Request::new(Method::GET, Url::parse(&source.realm).ok()?, ANSWER_LIMIT);
         let server = TokenServer {
-            request: Request { nearest: locality, ..request },
+            request: Rc::new(Request { nearest: locality, ..request }),
             service: &source.service,
             host: self.host(),
             login,

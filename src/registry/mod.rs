@@ -154,7 +154,8 @@ impl Client {
         self.concurrency
     }
 
-    /// Adds scopes that the run will need, so that one token covers them: each with a reference whose login will be used.
+    /// Adds scopes that will be needed together, so that one token covers the run, or a few: each with a reference whose
+    /// login will be used.
     pub fn expect_scopes<'a>(&self, wanted: impl IntoIterator<Item = (&'a Reference, Scope)>) {
         let mut sessions: HashMap<SessionKey, (Rc<Session>, Vec<Scope>)> = HashMap::new();
         for (login, scope) in wanted {
@@ -166,10 +167,11 @@ impl Client {
         }
     }
 
-    /// Connects to a reference's registry, and fetches a token if it wants one, before the first request needs that. What
-    /// fails is left to that request.
-    pub async fn connect(&self, reference: &Reference) {
-        self.session(reference).connect(&self.transport.begin().single_attempt()).await;
+    /// Connects to a registry that will be written to, and fetches a token if it wants one, before the first request needs
+    /// that. What fails is left to that request.
+    pub async fn connect(&self, target: &Reference) {
+        let operation = self.transport.begin().single_attempt();
+        self.session(target).connect(&operation, Scope::push(target.path())).await;
     }
 
     /// The URL of a reference's registry before it has been contacted.
@@ -210,10 +212,12 @@ impl Client {
         if content_type.starts_with("text/html") && error::is_web_page(&response.body) {
             return Err(RegistryError::WebPage { url: display_url(&response.url), content_type });
         }
-        if let Some(digest) = reference.digest().filter(|digest| !digest.matches(&response.body)) {
-            return Err(RegistryError::ManifestDigest(digest.clone()));
+        let digest = Digest::of(&response.body);
+        let is_other = |wanted: &&Digest| **wanted != digest && !wanted.matches(&response.body);
+        if let Some(wanted) = reference.digest().filter(is_other) {
+            return Err(RegistryError::ManifestDigest(wanted.clone()));
         }
-        Ok(FetchedManifest { content_type, digest: Digest::of(&response.body), bytes: response.body.into() })
+        Ok(FetchedManifest { content_type, digest, bytes: response.body.into() })
     }
 
     /// The digest of a tag's manifest; none if there is no such manifest. The digest that the registry states is
@@ -245,7 +249,8 @@ impl Client {
         Ok(response.is_success() && stated.is_none_or(|stated| reference.digest() == Some(&stated)))
     }
 
-    /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest.
+    /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest. A reference with
+    /// nothing but a digest has the manifest's.
     pub async fn put_manifest(
         &self,
         reference: &Reference,
@@ -264,7 +269,9 @@ impl Client {
         precondition: Option<&Precondition>,
     ) -> Result<Digest, RegistryError> {
         let (session, operation) = (self.session(reference), self.transport.begin());
-        let digest = Digest::of(bytes);
+        let known =
+            reference.digest().filter(|digest| reference.tag().is_none() && digest.as_str().starts_with("sha256:"));
+        let digest = known.cloned().unwrap_or_else(|| Digest::of(bytes));
         let reference =
             &if reference.tag().is_some() { reference.clone() } else { reference.digest_only(digest.clone()) };
         let path = manifest_path(reference);

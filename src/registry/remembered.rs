@@ -6,6 +6,7 @@
 //! see another's token, and no server see a login, because the hash of a login cannot be made without the login.
 
 use super::challenge::Challenge;
+use super::endpoint::Endpoint;
 use crate::auth::Login;
 use crate::digest::Digest;
 use crate::transport::Url;
@@ -98,6 +99,11 @@ impl RememberedChallenges {
         let salt = known.map_or_else(|| format!("{:032x}", fastrand::u128(..)), |known| known.salt);
         let login = fingerprint(&salt, host, &source, login);
         self.change(Change::Learn(RememberedChallenge { host: host.to_owned(), source, seen: now(), salt, login }));
+    }
+
+    /// Forgets a registry, by the domain of references to it.
+    pub fn forget_registry(&self, domain: &str) {
+        self.forget_others(Endpoint::new(domain, false).host(), None);
     }
 
     /// Forgets every other token source of a registry than its current one, if it has one.

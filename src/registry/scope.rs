@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 /// Access to one repository. Only two forms are ever requested: every server grants them, and some grant nothing at
 /// all when more is requested.
@@ -58,18 +59,13 @@ impl ScopeSet {
 /// Several scopes: those with push first, because some servers read only the first one, and one for each repository,
 /// because on other servers a second one replaces the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct ScopeSet(Vec<Scope>);
+pub struct ScopeSet(Rc<Vec<Scope>>);
 
 impl ScopeSet {
     /// Whether a token for this set also allows all of the other.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|needed| self.0.iter().any(|scope| scope.covers(needed)))
-    }
-
-    /// The length of the scopes in a URL, in bytes.
-    fn length(&self) -> usize {
-        self.0.iter().map(|scope| scope.to_string().len() + 1).sum()
     }
 
     /// Whether there is no scope in it.
@@ -102,32 +98,32 @@ impl ExpectedScopes {
         }
         if let Some(last) = self.0.last_mut() {
             let both = last.union(&scopes);
-            if both.length() <= Self::LIMIT {
+            if length(&both.0) <= Self::LIMIT {
                 *last = both;
                 return;
             }
         }
-        let (pushed, pulled): (Vec<Scope>, Vec<Scope>) = scopes.0.into_iter().partition(|scope| scope.push);
-        let mut set = ScopeSet(pushed.clone());
+        let (pushed, pulled): (Vec<Scope>, Vec<Scope>) = scopes.iter().cloned().partition(|scope| scope.push);
+        let mut set = pushed.clone();
         for scope in pulled {
-            let fits = set.length() + scope.to_string().len() < Self::LIMIT;
-            if !fits && set.0.len() > pushed.len() {
-                self.0.push(std::mem::replace(&mut set, ScopeSet(pushed.clone())));
+            let fits = length(&set) + scope.to_string().len() < Self::LIMIT;
+            if !fits && set.len() > pushed.len() {
+                self.0.push(ScopeSet(Rc::new(std::mem::replace(&mut set, pushed.clone()))));
             }
-            set.0.push(scope);
+            set.push(scope);
         }
-        self.0.push(set);
-    }
-
-    /// The set of the scopes that were added first.
-    pub(super) fn first(&self) -> Option<&ScopeSet> {
-        self.0.first()
+        self.0.push(ScopeSet(Rc::new(set)));
     }
 
     /// A set that covers all of these scopes.
     pub(super) fn covering(&self, scopes: &ScopeSet) -> Option<&ScopeSet> {
         self.0.iter().find(|set| set.covers(scopes))
     }
+}
+
+/// The length of scopes in a URL, in bytes.
+fn length(scopes: &[Scope]) -> usize {
+    scopes.iter().map(|scope| scope.to_string().len() + 1).sum()
 }
 
 impl fmt::Display for ScopeSet {
@@ -151,7 +147,7 @@ impl FromIterator<Scope> for ScopeSet {
             }
         }
         merged.sort_by_key(|scope| !scope.push);
-        Self(merged)
+        Self(Rc::new(merged))
     }
 }
 
@@ -175,7 +171,7 @@ mod tests {
         };
         let mut expected = ExpectedScopes::default();
         (0..50).for_each(|number| expected.add(list(number)));
-        assert!(expected.0.len() <= 3 && expected.0.iter().all(|set| set.length() <= ExpectedScopes::LIMIT));
+        assert!(expected.0.len() <= 3 && expected.0.iter().all(|set| length(&set.0) <= ExpectedScopes::LIMIT));
         assert!((0..50).all(|number| expected.covering(&list(number).collect()).is_some()));
         let count = expected.0.len();
         expected.add(list(7));
@@ -192,7 +188,7 @@ mod tests {
                 [Scope::push("app"), Scope::pull(&format!("repository/{number}"))].into_iter().collect();
             assert!(expected.covering(&mount).is_some(), "{number}");
         }
-        assert!(expected.0.iter().all(|set| set.length() <= ExpectedScopes::LIMIT));
+        assert!(expected.0.iter().all(|set| length(&set.0) <= ExpectedScopes::LIMIT));
     }
 
     #[test]

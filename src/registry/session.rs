@@ -1,5 +1,6 @@
 //! One registry with one login: finds its scheme, and answers its challenges.
 
+use super::authorization::Realm;
 use super::challenge::Challenge;
 use super::endpoint::Endpoint;
 use super::error::{ErrorResponse, RegistryError, is_permanent, one_line};
@@ -65,7 +66,9 @@ pub(super) struct Session {
     opening: tokio::sync::Mutex<()>,
     origin: OnceCell<Origin>,
     /// The last challenge that was answered.
-    pub(super) challenge: RefCell<Option<Challenge>>,
+    pub(super) challenge: RefCell<Option<Rc<Challenge>>>,
+    /// Its realm.
+    pub(super) realm: RefCell<Option<Realm>>,
     /// What the run will need, so that few tokens can cover it.
     pub(super) expected_scopes: RefCell<ExpectedScopes>,
     pub(super) tokens: Tokens,
@@ -102,6 +105,7 @@ impl Session {
             opening: tokio::sync::Mutex::default(),
             origin: OnceCell::new(),
             challenge: RefCell::default(),
+            realm: RefCell::default(),
             expected_scopes: RefCell::default(),
             tokens: Tokens::default(),
             remembered,

@@ -12,7 +12,6 @@ use crate::transport::{Method, Operation, Request, Response, display_url};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use url::form_urlencoded;
@@ -27,7 +26,7 @@ const CLIENT_ID: &str = "mfst";
 /// A token server, as named by a registry's challenge, and the login to use there.
 pub(super) struct TokenServer<'a> {
     /// A request to the realm, without query parameters or authorization of ours.
-    pub(super) request: Request,
+    pub(super) request: Rc<Request>,
     pub(super) service: &'a str,
     /// The registry, for messages.
     pub(super) host: &'a str,
@@ -53,7 +52,7 @@ type Cell = Rc<tokio::sync::Mutex<Option<Token>>>;
 /// The tokens of one login at one registry.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    by_scopes: RefCell<HashMap<ScopeSet, Cell>>,
+    by_scopes: RefCell<Vec<(ScopeSet, Cell)>>,
     login_was_refused: std::cell::Cell<bool>,
 }
 
@@ -97,7 +96,13 @@ impl Tokens {
     }
 
     fn cell(&self, scopes: &ScopeSet) -> Cell {
-        Rc::clone(self.by_scopes.borrow_mut().entry(scopes.clone()).or_default())
+        let mut cells = self.by_scopes.borrow_mut();
+        if let Some((_, cell)) = cells.iter().find(|(known, _)| known == scopes) {
+            return Rc::clone(cell);
+        }
+        let cell = Cell::default();
+        cells.push((scopes.clone(), Rc::clone(&cell)));
+        cell
     }
 }
 
@@ -179,7 +184,7 @@ impl TokenServer<'_> {
         scopes: &ScopeSet,
         login: Option<&Credentials>,
     ) -> Result<Response, RegistryError> {
-        let mut request = self.request.clone();
+        let mut request = Request::clone(&self.request);
         let mut query = request.url.query_pairs_mut();
         if !self.service.is_empty() {
             query.append_pair("service", self.service);
@@ -205,7 +210,7 @@ impl TokenServer<'_> {
         let fields = [("client_id", CLIENT_ID), ("service", self.service), ("scope", &scope)];
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields).extend_pairs(grant);
-        let mut request = self.request.clone();
+        let mut request = Request::clone(&self.request);
         request.method = Method::POST;
         request.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
         request.body = form.finish().into();

@@ -10,24 +10,27 @@ use super::tls::{self, Certificates};
 use super::{
     Attempts, CertVerification, Held, Locality, Request, Response, RetryPolicy, TransportError, TransportFault,
 };
-use super::{Url, display_url, host_and_port};
+use super::{Method, Url, display_url, host_and_port};
 use crate::config::HostCertificates;
 use crate::output::Console;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use url::Host;
+use url::{Host, Position};
 
 /// The maximum time for making a connection, TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The same where plain HTTP may be tried next: a plain HTTP server may never answer a TLS handshake.
 const CONNECT_LIMIT_BEFORE_FALLBACK: Duration = Duration::from_secs(10);
 
-/// Sends requests. Connections are kept, and shared by all requests with the same verification and certificates.
+/// Sends requests. Connections are kept, and shared by all requests with the same verification, certificates and proxy.
 pub struct Transport {
     clients: RefCell<HashMap<ClientKey, reqwest::Client>>,
+    /// The client for each verification and origin: finding it takes files and the environment.
+    by_origin: RefCell<Vec<(CertVerification, String, reqwest::Client)>>,
     proxies: OnceCell<Proxies>,
     resolver: Resolver,
     certificates: Certificates,
@@ -41,8 +44,8 @@ pub struct Transport {
     pub(super) console: Console,
 }
 
-/// An HTTP client has one verification, and the certificate files of one host or none.
-type ClientKey = (CertVerification, Option<String>);
+/// An HTTP client has one verification, the certificate files of one host or none, and a proxy or none.
+type ClientKey = (CertVerification, Option<String>, Option<Url>);
 
 impl Transport {
     /// A transport without connections. `jobs` is the maximum number of requests to a host at a time.
@@ -50,6 +53,7 @@ impl Transport {
     pub fn new(certificates: Certificates, retry_policy: RetryPolicy, jobs: usize, console: &Console) -> Self {
         Self {
             clients: RefCell::default(),
+            by_origin: RefCell::default(),
             proxies: OnceCell::new(),
             resolver: Resolver::new(),
             certificates,
@@ -83,18 +87,25 @@ impl Transport {
         clock: &Clock,
     ) -> Result<Response, TransportError> {
         let started = Instant::now();
-        let (method, url) = (request.method.clone(), display_url(&request.url));
         let result = self.send(request, upload, clock).await;
-        let outcome = match &result {
-            Ok(response) => response.status.to_string(),
-            Err(fault) => fault.to_string(),
-        };
-        self.console.debug(format_args!("{method} {url}: {outcome} ({} ms)", started.elapsed().as_millis()));
-        if request.url.scheme() == "https" {
-            let is_plain = matches!(result, Err(TransportFault::NotTls));
-            self.plain_http.borrow_mut().insert(host_and_port(&request.url), is_plain);
+        let (method, url) = (&request.method, &request.url);
+        self.console.debug(Attempt { method, url, result: &result, time: started.elapsed() });
+        if url.scheme() == "https" {
+            self.note_plain_http(host_and_port(url), matches!(result, Err(TransportFault::NotTls)));
         }
-        result.map_err(|fault| TransportError { method, url, fault, attempts: Attempts::default() })
+        result.map_err(|fault| TransportError {
+            method: method.clone(),
+            url: display_url(url),
+            fault,
+            attempts: Attempts::default(),
+        })
+    }
+
+    fn note_plain_http(&self, host: &str, is_plain: bool) {
+        let mut known = self.plain_http.borrow_mut();
+        if known.get(host) != Some(&is_plain) {
+            known.insert(host.to_owned(), is_plain);
+        }
     }
 
     async fn send(
@@ -106,12 +117,12 @@ impl Transport {
         let locality = self.locate(request, clock).await?;
         let (mut upload, mut share) = (upload, Share::default());
         loop {
-            let limit = self.limits.of(&host_and_port(&request.url));
+            let limit = self.limits.of(host_and_port(&request.url));
             let is_slotless = request.slotless && upload.is_some();
             let slot = if is_slotless { None } else { Some(clock.uncounted(Rc::clone(&limit).enter()).await) };
             let mut response = self.exchange(request, upload.take(), clock).await?;
             limit.note_version(response.version() >= reqwest::Version::HTTP_2);
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
             let (url, attempts) = (request.url.clone(), Attempts::default());
             if request.streams && response.status().is_success() {
                 let held = Held { _share: share, _slot: slot.filter(|_| !request.slotless) };
@@ -167,10 +178,16 @@ impl Transport {
             headers.insert(HeaderName::from_static(name), value);
         }
         let client = self.client(&request.url, request.verification)?;
-        let builder = client.request(request.method.clone(), request.url.clone()).headers(headers);
         let response = match upload {
-            None => clock.answer(builder.body(request.body.clone()).send()).await?,
-            Some(body) => clock.upload(body.attach(builder).send()).await?,
+            None => {
+                let mut message = reqwest::Request::new(request.method.clone(), request.url.clone());
+                (*message.headers_mut(), *message.body_mut()) = (headers, Some(request.body.clone().into()));
+                clock.answer(client.execute(message)).await?
+            }
+            Some(body) => {
+                let builder = client.request(request.method.clone(), request.url.clone()).headers(headers);
+                clock.upload(body.attach(builder).send()).await?
+            }
         };
         response.map_err(|error| self.fault(&error, &request.url))
     }
@@ -202,7 +219,7 @@ impl Transport {
 
     /// Whether a host is known to answer a TLS handshake with plain HTTP, if it has been sent one.
     pub(super) fn is_plain_http(&self, url: &Url) -> Option<bool> {
-        self.plain_http.borrow().get(&host_and_port(url)).copied()
+        self.plain_http.borrow().get(host_and_port(url)).copied()
     }
 
     /// What kept a request from being answered, with the proxy that was involved.
@@ -220,13 +237,21 @@ impl Transport {
     }
 
     fn client(&self, url: &Url, verification: CertVerification) -> Result<reqwest::Client, TransportFault> {
-        self.proxies().proxy_for(url)?;
-        let host = host_and_port(url);
-        if let Some(client) = self.clients.borrow().get(&(verification, Some(host.clone()))) {
+        let origin = &url[..Position::BeforePath];
+        let is_for =
+            |known: &&(CertVerification, String, reqwest::Client)| known.0 == verification && known.1 == origin;
+        if let Some((_, _, client)) = self.by_origin.borrow().iter().find(is_for) {
             return Ok(client.clone());
         }
+        let client = self.find_client(url, verification)?;
+        self.by_origin.borrow_mut().push((verification, origin.to_owned(), client.clone()));
+        Ok(client)
+    }
+
+    fn find_client(&self, url: &Url, verification: CertVerification) -> Result<reqwest::Client, TransportFault> {
+        let (host, proxy) = (host_and_port(url), self.proxies().proxy_for(url)?.cloned());
         let files = match url.scheme() {
-            "https" => self.certificates.of(&host),
+            "https" => self.certificates.of(host),
             _ => Ok(HostCertificates::default()),
         };
         let files = match files {
@@ -235,11 +260,11 @@ impl Transport {
             files => files.map_err(TransportFault::Certificates)?,
         };
         let is_special = files != HostCertificates::default();
-        let key = (verification, is_special.then_some(host));
+        let key = (verification, is_special.then(|| host.to_owned()), proxy);
         if let Some(client) = self.clients.borrow().get(&key) {
             return Ok(client.clone());
         }
-        let client = self.new_client(verification, &files)?;
+        let client = self.new_client(verification, &files, key.2.as_ref())?;
         self.clients.borrow_mut().insert(key, client.clone());
         Ok(client)
     }
@@ -248,16 +273,19 @@ impl Transport {
         &self,
         verification: CertVerification,
         files: &HostCertificates,
+        proxy: Option<&Url>,
     ) -> Result<reqwest::Client, TransportFault> {
         let connect_limit = match verification {
             CertVerification::Enabled => CONNECT_LIMIT,
             CertVerification::Disabled => CONNECT_LIMIT_BEFORE_FALLBACK,
         };
-        let proxies = self.proxies().clone();
-        let proxy = move |url: &Url| proxies.proxy_for(url).ok().flatten().cloned();
+        let broken = |error: reqwest::Error| TransportFault::Broken(error.to_string());
         let tls = tls::configuration(verification, files, self.certificates.trusted_by_name());
-        let built = reqwest::Client::builder()
-            .proxy(reqwest::Proxy::custom(proxy))
+        let builder = match proxy {
+            Some(proxy) => reqwest::Client::builder().proxy(reqwest::Proxy::all(proxy.clone()).map_err(broken)?),
+            None => reqwest::Client::builder().no_proxy(),
+        };
+        let built = builder
             .dns_resolver(self.resolver.clone())
             .user_agent(concat!("mfst/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -265,6 +293,25 @@ impl Transport {
             .connect_timeout(connect_limit)
             .tls_backend_preconfigured(tls.map_err(TransportFault::Certificates)?)
             .build();
-        built.map_err(|error| TransportFault::Broken(error.to_string()))
+        built.map_err(broken)
+    }
+}
+
+/// What came of sending a request, for `--debug`.
+struct Attempt<'a> {
+    method: &'a Method,
+    url: &'a Url,
+    result: &'a Result<Response, TransportFault>,
+    time: Duration,
+}
+
+impl fmt::Display for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.method, display_url(self.url))?;
+        match self.result {
+            Ok(response) => write!(f, "{}", response.status)?,
+            Err(fault) => write!(f, "{fault}")?,
+        }
+        write!(f, " ({} ms)", self.time.as_millis())
     }
 }

@@ -22,7 +22,7 @@ impl TransportError {
     /// The host of the URL, with its port if it is not the scheme's.
     #[must_use]
     pub fn host(&self) -> String {
-        Url::parse(&self.url).as_ref().map(host_and_port).unwrap_or_default()
+        Url::parse(&self.url).map(|url| host_and_port(&url).to_owned()).unwrap_or_default()
     }
 }
 

@@ -43,8 +43,13 @@ impl HostLimits {
 
     /// The limits of a `host[:port]`.
     pub(super) fn of(&self, host: &str) -> Rc<HostLimit> {
-        let new = || Rc::new(HostLimit::new(self.jobs));
-        Rc::clone(self.hosts.borrow_mut().entry(host.to_owned()).or_insert_with(new))
+        let mut hosts = self.hosts.borrow_mut();
+        if let Some(known) = hosts.get(host) {
+            return Rc::clone(known);
+        }
+        let new = Rc::new(HostLimit::new(self.jobs));
+        hosts.insert(host.to_owned(), Rc::clone(&new));
+        new
     }
 }
 

@@ -57,7 +57,7 @@ impl Memory {
     ) -> Result<Body, TransportFault> {
         let stated = response.content_length().and_then(|length| usize::try_from(length).ok());
         let whole = stated.unwrap_or(limit).min(limit);
-        let mut bytes = Vec::with_capacity(whole.min(SMALL));
+        let mut bytes = Vec::with_capacity(stated.unwrap_or_default().min(limit).min(SMALL));
         while let Some(chunk) = clock.answer(response.chunk()).await?.map_err(|error| TransportFault::of(&error))? {
             let length = bytes.len() + chunk.len();
             if length > limit {

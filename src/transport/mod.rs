@@ -137,11 +137,8 @@ pub fn display_url(url: &Url) -> String {
 }
 
 /// `host` or `host:port`, the port only if it is not the scheme's own.
-fn host_and_port(url: &Url) -> String {
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (host, _) => host.unwrap_or_default().to_owned(),
-    }
+fn host_and_port(url: &Url) -> &str {
+    &url[url::Position::BeforeHost..url::Position::AfterPort]
 }
 
 /// The name of a status code, such as `Not Found`.

@@ -84,7 +84,7 @@ impl<'t> Operation<'t> {
             let may_retry = match &outcome {
                 Ok((_, response)) => {
                     let failed = Retryable::of_response(response, SystemTime::now());
-                    self.wait_to_retry(failed, &host_and_port(&response.url), Failure::Status(response.status)).await
+                    self.wait_to_retry(failed, host_and_port(&response.url), Failure::Status(response.status)).await
                 }
                 Err(error) => {
                     self.wait_to_retry(Retryable::of_fault(&error.fault), &error.host(), Failure::Fault(&error.fault))

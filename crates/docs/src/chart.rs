@@ -33,7 +33,7 @@ const RIGHT: usize = 90;
 const FONT_SIZE: usize = 14;
 
 /// A bar for each tool, as SVG on a transparent background.
-pub(crate) fn draw(rows: &[Row], theme: &Theme) -> String {
+pub(crate) fn draw(rows: &[&Row], theme: &Theme) -> String {
     let longest = rows.iter().map(|row| row.milliseconds).fold(0.0, f64::max);
     let names = rows.iter().enumerate().map(|(index, row)| {
         let top = MARGIN + BAR * index + (BAR - FONT_SIZE) / 2;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `docs/reference.md` | the definitions of the command line |
 //! | `docs/pictures/terminal.svg` | a run of mfst against the registry of the test kit |
-//! | `docs/pictures/speed-*.svg`, the table in `docs/speed.md` | `docs/speed.json`, which the network bench has written |
+//! | `docs/pictures/speed-*.svg`, the tables in `docs/speed.md` | `docs/speed.json`, which the network bench has written |
 //!
 //! `--check` changes nothing and fails if a file is not up to date.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for the shell")]
@@ -55,10 +55,10 @@ fn files(docs: &Path) -> Vec<(String, String)> {
     let rows = speed::rows(&read("speed.json"));
     let mut files = vec![
         ("reference.md".to_owned(), reference::markdown(&mfst::cli::manual())),
-        ("speed.md".to_owned(), speed::with_table(&read("speed.md"), &rows)),
+        ("speed.md".to_owned(), speed::with_tables(&read("speed.md"), &rows)),
     ];
     for theme in [chart::LIGHT, chart::DARK] {
-        files.push((format!("pictures/speed-{}.svg", theme.name), chart::draw(&rows, &theme)));
+        files.push((format!("pictures/speed-{}.svg", theme.name), chart::draw(&speed::makers(&rows), &theme)));
     }
     files.push(("pictures/terminal.svg".to_owned(), terminal::picture()));
     files

@@ -64,6 +64,11 @@ pub fn find(program: &str) -> Option<PathBuf> {
 pub fn skip(part: &str, reason: &str) {
     let required = env::var("MFST_REQUIRE_REAL").is_ok_and(|value| value == "1" || value == part);
     assert!(!required, "MFST_REQUIRE_REAL is set, but {reason}");
+    skip_optional(reason);
+}
+
+/// Prints why a test is skipped that `MFST_REQUIRE_REAL` does not require.
+pub fn skip_optional(reason: &str) {
     #[allow(clippy::print_stderr, reason = "the reason for a skipped test is meant to be seen")]
     {
         eprintln!("skipped: {reason}");

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use mfst_testkit::buildx::Build;
 use mfst_testkit::embedded::Embedded;
-use mfst_testkit::installed::{find, skip};
+use mfst_testkit::installed::{find, skip_optional};
 use mfst_testkit::sample::Sample;
 use mfst_testkit::sandbox::CommandOutput;
 use mfst_testkit::scene::Scene;
@@ -44,7 +44,7 @@ manifests:
 fn manifest_tool() -> Option<PathBuf> {
     let program = find("manifest-tool");
     if program.is_none() {
-        skip("manifest-tool", "manifest-tool is not installed");
+        skip_optional("manifest-tool is not installed; Debian does not have it");
     }
     program
 }

@@ -164,6 +164,17 @@ fn a_login_that_is_no_longer_accepted_is_not_sent_early_again() {
 }
 
 #[test]
+fn logout_forgets_the_registry() {
+    let met = Met::with_another_registry();
+    met.scene.home.log_in_to(&["registry.test", "other.test"].map(|host| (host, "alice", PASSWORD)));
+    met.scene.run_ok("exists registry.test/t/app:amd64 other.test/t/app:amd64");
+    met.scene.run_ok("logout registry.test");
+    let memory = met.memory();
+    let knows = |host: &str| memory.contains(&format!(r#""host":"{host}""#));
+    assert!(!knows("registry.test") && knows("other.test"), "{memory}");
+}
+
+#[test]
 fn a_token_server_that_fails_is_asked_again_as_always() {
     let met = Met::before();
     met.tokens.fault(Fault::on("GET", "/token").answer(503, ""));

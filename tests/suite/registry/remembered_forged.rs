@@ -75,7 +75,7 @@ fn a_forged_realm_gets_no_login() {
 fn the_token_of_a_forged_realm_is_shown_to_nobody() {
     let (met, evil) = with_evil_server();
     write(&met.file(), forged("registry.test", "https://other.test/token").to_string());
-    met.clear();
+    met.watch();
     met.scene.run_ok("exists @t/app:amd64");
     let requests = evil.log().entries();
     assert_eq!(requests.len(), 1, "the forgery was used");
@@ -104,7 +104,7 @@ fn an_outdated_memory_is_replaced_and_its_token_server_is_not_trusted_again() {
     let mut met = Met::before();
     let new = met.with_another_token_server(acl());
     met.move_to(&new);
-    met.clear();
+    met.watch();
     met.scene.run_ok("exists @t/app:amd64");
     assert_eq!((met.tokens.log().entries().len(), new.requests().len()), (1, 1));
     let memory = met.memory();
