@@ -113,7 +113,7 @@ pub fn archive(data: &[u8]) {
     let path = DIRECTORY.path().join(format!("{:?}", std::thread::current().id()));
     fs::write(&path, data).expect("a file");
     let Ok(layout) = Layout::open(&LayoutPath::Archive(path)) else { return };
-    let tags = layout.tags().take(100).map(|tag| LayoutName::Tag(tag.to_owned()));
+    let tags = layout.tags().into_iter().take(100).map(LayoutName::Tag);
     for name in tags.chain([LayoutName::Only]) {
         if let Ok(fetched) = layout.manifest(&name, data.len()) {
             assert!(fetched.digest.matches(&fetched.bytes), "{}", fetched.digest);

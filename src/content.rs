@@ -148,7 +148,7 @@ impl Content {
     pub async fn tags(&self, location: &Location) -> anyhow::Result<Vec<String>> {
         match location {
             Location::Registry(repository) => Ok(self.client.tags(repository).await?),
-            Location::Layout(layout) => Ok(self.layout(&layout.path)?.tags().map(str::to_owned).collect()),
+            Location::Layout(layout) => Ok(self.layout(&layout.path)?.tags()),
         }
     }
 
@@ -180,9 +180,9 @@ fn referrers_in_layout(layout: &Layout, digest: &Digest) -> anyhow::Result<Vec<R
     let by_subject = layout.referrers(digest).iter().cloned().map(|descriptor| Referrer { descriptor, tag: None });
     let mut referrers: Vec<Referrer> = by_subject.collect();
     let cosign = cosign_tag_names(digest);
-    for tag in layout.tags().filter(|tag| cosign.iter().any(|name| name == tag)) {
-        let fetched = layout.manifest(&LayoutName::Tag(tag.to_owned()), MANIFEST_LIMIT)?;
-        referrers.push(tagged(tag.to_owned(), &fetched.digest));
+    for tag in layout.tags().into_iter().filter(|tag| cosign.contains(tag)) {
+        let fetched = layout.manifest(&LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
+        referrers.push(tagged(tag, &fetched.digest));
     }
     Ok(referrers)
 }

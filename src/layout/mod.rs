@@ -141,8 +141,9 @@ impl Layout {
     }
 
     /// The tags, in the order of the index.
-    pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.manifests.iter().filter_map(index::tag)
+    #[must_use]
+    pub fn tags(&self) -> Vec<String> {
+        self.manifests.iter().filter_map(index::tag).map(str::to_owned).collect()
     }
 
     /// The manifests in the index that refer to the one with this digest, in the order of the index.
