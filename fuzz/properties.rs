@@ -113,13 +113,13 @@ pub fn archive(data: &[u8]) {
     let path = DIRECTORY.path().join(format!("{:?}", std::thread::current().id()));
     fs::write(&path, data).expect("a file");
     let Ok(layout) = Layout::open(&LayoutPath::Archive(path)) else { return };
-    let _ = layout.tags();
-    for digest in layout.digests().take(100) {
-        if let Ok(Some(size)) = layout.blob_size(&digest) {
-            assert!(size <= data.len() as u64, "{digest}");
-        }
-        if let Ok(fetched) = layout.manifest(&LayoutName::Digest(digest.clone()), data.len()) {
-            assert!(digest.matches(&fetched.bytes), "{digest}");
+    let tags = layout.tags().into_iter().take(100).map(LayoutName::Tag);
+    for name in tags.chain([LayoutName::Only]) {
+        if let Ok(fetched) = layout.manifest(&name, data.len()) {
+            assert!(fetched.digest.matches(&fetched.bytes), "{}", fetched.digest);
+            let size = layout.blob_size(&fetched.digest).expect("a blob that has been read");
+            assert_eq!(size, Some(fetched.bytes.len() as u64), "{}", fetched.digest);
+            let _ = layout.referrers(&fetched.digest);
         }
     }
 }

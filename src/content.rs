@@ -5,7 +5,7 @@ mod targets;
 use crate::digest::Digest;
 use crate::layout::{Layout, LayoutError};
 use crate::location::{LayoutName, LayoutPath, Location};
-use crate::manifest::{Descriptor, IndexHeader, Manifest, parse};
+use crate::manifest::Descriptor;
 use crate::reference::Reference;
 use crate::registry::{
     BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, cosign_tag_names,
@@ -15,9 +15,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use targets::Targets;
-
-/// The most manifests of a layout that are read to find those that refer to another one.
-const MAX_CANDIDATES: usize = 1_000;
 
 /// Registries and layouts behind one interface.
 pub struct Content {
@@ -131,6 +128,22 @@ impl Content {
         }
     }
 
+    /// Checks that a blob beside a manifest in a layout has its digest. Blobs in registries are not read.
+    pub async fn check_local_bytes(&self, beside: &Location, digest: &Digest) -> anyhow::Result<()> {
+        let Location::Layout(layout) = beside else { return Ok(()) };
+        let mut blob = self.layout(&layout.path)?.blob(digest)?;
+        let mut verifier = digest.verifier();
+        while let Some(chunk) = blob.chunk()? {
+            verifier.update(&chunk);
+            // Reading a file never waits, so nothing else would run.
+            tokio::task::yield_now().await;
+        }
+        if verifier.matches() {
+            return Ok(());
+        }
+        Err(LayoutError::DigestMismatch { path: blob.path().to_owned(), digest: digest.clone() }.into())
+    }
+
     /// The tags of the repository or layout of a location, in its order.
     pub async fn tags(&self, location: &Location) -> anyhow::Result<Vec<String>> {
         match location {
@@ -162,37 +175,14 @@ fn tagged(tag: String, digest: &Digest) -> Referrer {
     Referrer { descriptor: Descriptor { digest: digest.to_string(), ..Descriptor::default() }, tag: Some(tag) }
 }
 
-/// A layout has no referrers API: the manifests in its index are read.
+/// A layout has no referrers API: its own manifests say what they refer to.
 fn referrers_in_layout(layout: &Layout, digest: &Digest) -> anyhow::Result<Vec<Referrer>> {
-    let mut referrers = Vec::new();
-    for candidate in layout.digests().take(MAX_CANDIDATES) {
-        let name = LayoutName::Digest(candidate.clone());
-        let Ok(fetched) = layout.manifest(&name, MANIFEST_LIMIT) else { continue };
-        let header = IndexHeader::parse(&fetched.bytes);
-        if header.subject.is_some_and(|subject| subject.digest == digest.as_str()) {
-            let descriptor = Descriptor {
-                // Its own, which may be of another algorithm than sha256.
-                digest: candidate.to_string(),
-                annotations: header.annotations,
-                artifact_type: artifact_type(header.artifact_type, &fetched),
-                ..fetched.descriptor(&fetched.content_type)
-            };
-            referrers.push(Referrer { descriptor, tag: None });
-        }
-    }
+    let by_subject = layout.referrers(digest).iter().cloned().map(|descriptor| Referrer { descriptor, tag: None });
+    let mut referrers: Vec<Referrer> = by_subject.collect();
     let cosign = cosign_tag_names(digest);
     for tag in layout.tags().into_iter().filter(|tag| cosign.contains(tag)) {
         let fetched = layout.manifest(&LayoutName::Tag(tag.clone()), MANIFEST_LIMIT)?;
         referrers.push(tagged(tag, &fetched.digest));
     }
     Ok(referrers)
-}
-
-/// What a registry says as the artifact type of a referrer: its own, or else its config's media type
-/// (distribution-spec, "Listing Referrers").
-fn artifact_type(stated: String, fetched: &FetchedManifest) -> String {
-    match parse(&fetched.content_type, &fetched.bytes) {
-        Ok(Manifest::Image(image)) if stated.is_empty() => image.config.media_type.clone(),
-        _ => stated,
-    }
 }

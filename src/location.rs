@@ -1,8 +1,10 @@
 //! Where content is: in a registry or in an OCI layout.
 
+mod layout_name;
+
 use crate::digest::{Digest, DigestError};
 use crate::manifest::ListEntry;
-use crate::reference::{Reference, ReferenceError};
+use crate::reference::{Reference, ReferenceError, is_tag};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -27,6 +29,14 @@ pub enum LocationError {
         text: String,
         /// Why it is not one.
         error: DigestError,
+    },
+    /// A tag that registries, or the readers of a layout, do not accept.
+    #[error("{place}: \"{tag}\" is not a valid tag")]
+    Tag {
+        /// What was typed, or the repository or layout.
+        place: String,
+        /// The tag.
+        tag: String,
     },
 }
 
@@ -107,12 +117,8 @@ impl Location {
                 None => return Ok(Self::Registry(Reference::parse(text)?)),
             },
         };
-        let (path, name) =
-            split_name(layout).map_err(|error| LocationError::Digest { text: text.to_owned(), error })?;
-        if path.is_empty() {
-            return Err(LocationError::NoPath(text.to_owned()));
-        }
-        Ok(Self::Layout(LayoutReference { path: at(path.into()), name }))
+        let (path, name) = layout_name::split(text, layout, at)?;
+        Ok(Self::Layout(LayoutReference { path, name }))
     }
 
     /// Reads the source of a stored entry, which is a reference in its full form or a layout.
@@ -201,6 +207,15 @@ impl Location {
         }
     }
 
+    /// Checks that a manifest beside this one can have this tag.
+    pub fn check_tag(&self, tag: &str) -> Result<(), LocationError> {
+        let is_valid = match self {
+            Self::Registry(_) => is_tag(tag),
+            Self::Layout(_) => layout_name::is_name(tag),
+        };
+        if is_valid { Ok(()) } else { Err(LocationError::Tag { place: self.container(), tag: tag.to_owned() }) }
+    }
+
     /// The manifest with this tag beside this one.
     #[must_use]
     pub fn tagged(&self, tag: &str) -> Self {
@@ -238,17 +253,6 @@ impl LayoutPath {
 
 fn has_layout_prefix(text: &str) -> bool {
     text.starts_with(DIRECTORY_PREFIX) || text.starts_with(ARCHIVE_PREFIX)
-}
-
-/// Splits `DIR`, `DIR:TAG` and `DIR@DIGEST`. A tag has no slash.
-fn split_name(text: &str) -> Result<(&str, LayoutName), DigestError> {
-    if let Some((directory, digest)) = text.rsplit_once('@').filter(|(_, digest)| digest.contains(':')) {
-        return Ok((directory, LayoutName::Digest(Digest::parse(digest)?)));
-    }
-    match text.rsplit_once(':').filter(|(_, tag)| !tag.is_empty() && !tag.contains('/')) {
-        Some((directory, tag)) => Ok((directory, LayoutName::Tag(tag.to_owned()))),
-        None => Ok((text, LayoutName::Only)),
-    }
 }
 
 impl fmt::Display for Location {

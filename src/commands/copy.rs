@@ -75,7 +75,12 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
 fn targets(options: &Options) -> anyhow::Result<Vec<Location>> {
     let mut targets = options.targets.iter().map(|text| Location::parse(text)).collect::<Result<Vec<_>, _>>()?;
     for tag in &options.push.tags {
-        let further = if publish::is_tag(tag) { targets[0].tagged(tag) } else { Location::parse(tag)? };
+        let further = if publish::is_tag(tag) {
+            targets[0].check_tag(tag)?;
+            targets[0].tagged(tag)
+        } else {
+            Location::parse(tag)?
+        };
         if let Location::Registry(reference) = &further
             && !publish::is_tag(tag)
         {
@@ -133,6 +138,9 @@ impl Copy<'_> {
     /// Copies every tag of a repository or layout. An archive is written once, and gets all of them together.
     async fn all_tags(&self, source: &Location, targets: &[Location]) -> anyhow::Result<()> {
         let tags = self.content.tags(source).await?;
+        for target in targets {
+            tags.iter().try_for_each(|tag| target.check_tag(tag))?;
+        }
         let is_archive = |target: &Location| target.is_archive();
         let together = if targets.iter().any(is_archive) { tags.len().max(1) } else { TAGS_AT_A_TIME };
         for tags in tags.chunks(together) {

@@ -81,7 +81,7 @@ impl TypedSource {
                 Err(error) => return Err(SourceError::Platform(text.to_owned(), error)),
             }
         }
-        if source.is_ok() || !text.contains(['*', '?']) {
+        if matches!(source, Ok(_) | Err(LocationError::Tag { .. })) || !text.contains(['*', '?']) {
             return Ok(Self { name: SourceName::Image(source?), platform: None });
         }
         match text.rsplit_once(':') {

@@ -117,7 +117,7 @@ impl Scanner<'_> {
         let padded = size.checked_next_multiple_of(BLOCK).and_then(|size| size.checked_add(offset));
         match padded.filter(|_| size <= self.length.saturating_sub(offset)) {
             Some(end) => Ok((Member { offset, size }, end)),
-            None => Err(invalid(self.path, "a member is longer than the file")),
+            None => Err(invalid(self.path, "it is truncated: a member is longer than the file")),
         }
     }
 
@@ -127,6 +127,9 @@ impl Scanner<'_> {
             return Ok(None);
         }
         let mut header = Header::new_old();
+        if self.length - position < BLOCK {
+            return Err(invalid(self.path, "it is truncated"));
+        }
         let read = self.file.read_exact_at(header.as_mut_bytes(), position);
         read.map_err(|error| LayoutError::read(self.path, error))?;
         let bytes = header.as_bytes();

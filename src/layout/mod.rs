@@ -6,6 +6,7 @@ mod directory_writer;
 mod error;
 mod index;
 mod reader;
+mod referrers;
 mod staged;
 mod writer;
 
@@ -20,6 +21,8 @@ use crate::registry::{FetchedManifest, MANIFEST_LIMIT};
 use archive::Archive;
 use bytes::Bytes;
 use oci_spec::image::{Descriptor, ImageIndex};
+use referrers::Referrers;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// The index of what is in a layout.
@@ -43,6 +46,7 @@ pub fn exists(path: &LayoutPath) -> bool {
 pub struct Layout {
     files: Files,
     manifests: Vec<Descriptor>,
+    referrers: OnceCell<Referrers>,
 }
 
 /// The files of a layout.
@@ -80,7 +84,7 @@ impl Layout {
         let bytes = files.open(INDEX_FILE)?.read_to_end(MANIFEST_LIMIT)?;
         let index: ImageIndex = serde_json::from_slice(&bytes)
             .map_err(|error| LayoutError::Index { path: path.as_path().join(INDEX_FILE), error })?;
-        Ok(Self { files, manifests: index.manifests().clone() })
+        Ok(Self { files, manifests: index.manifests().clone(), referrers: OnceCell::new() })
     }
 
     /// A manifest of the layout.
@@ -142,9 +146,10 @@ impl Layout {
         self.manifests.iter().filter_map(index::tag).map(str::to_owned).collect()
     }
 
-    /// The digests of the manifests in the index.
-    pub fn digests(&self) -> impl Iterator<Item = Digest> {
-        self.manifests.iter().filter_map(|entry| Digest::parse(entry.digest().as_ref()).ok())
+    /// The manifests in the index that refer to the one with this digest, in the order of the index.
+    pub fn referrers(&self, subject: &Digest) -> &[crate::manifest::Descriptor] {
+        let referrers = self.referrers.get_or_init(|| referrers::read(self));
+        referrers.get(subject.as_str()).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The entry of the index; none for a digest that is further down.

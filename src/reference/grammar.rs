@@ -31,7 +31,10 @@ pub(super) fn split(text: &str) -> Option<Parts<'_>> {
     }
 }
 
-pub(super) fn is_tag(tag: &str) -> bool {
+/// Whether a text is a tag: up to 128 letters, digits, `_`, `.` and `-`, the first neither `.` nor `-`
+/// (distribution-spec, "Pulling manifests").
+#[must_use]
+pub fn is_tag(tag: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let first = tag.bytes().next().is_some_and(word);
     first && tag.len() <= 128 && tag.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'))

@@ -6,6 +6,8 @@
 mod explain;
 mod grammar;
 
+pub use grammar::is_tag;
+
 use crate::digest::{Digest, DigestError};
 use std::fmt;
 use thiserror::Error;

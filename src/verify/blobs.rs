@@ -101,7 +101,10 @@ async fn check_one(
         return match content.blob_status(beside, &digest).await? {
             BlobStatus::Missing => found(defective(Defect::Missing)),
             BlobStatus::Present(Some(actual)) if i64::try_from(actual) != Ok(stated) => found(of_size(actual)),
-            BlobStatus::Present(_) => Ok(Checked { problem: None, platform: None }),
+            BlobStatus::Present(_) => match content.check_local_bytes(beside, &digest).await {
+                Ok(()) => Ok(Checked { problem: None, platform: None }),
+                Err(error) => found(defective(Defect::of(&error).ok_or(error)?)),
+            },
         };
     }
     let limit = usize::try_from(stated).unwrap_or_default().clamp(1, CONFIG_LIMIT);

@@ -56,7 +56,7 @@ pub(super) fn findings(surveyed: &[Surveyed]) -> Vec<Finding> {
         findings.push(Finding { subject: String::new(), problem: Problem::Empty });
     }
     let images: HashSet<&str> = surveyed.iter().map(|it| it.entry.digest.as_str()).collect();
-    for Surveyed { entry, list, document } in surveyed {
+    for Surveyed { entry, document, .. } in surveyed {
         let mut find = |problem| findings.push(Finding { subject: subject(entry, surveyed), problem });
         let digest = entry.digest.clone();
         match document {
@@ -64,8 +64,7 @@ pub(super) fn findings(surveyed: &[Surveyed]) -> Vec<Finding> {
             Err(defect) if is_of_unknown_type(entry, defect) => {}
             Err(defect) => find(Problem::Manifest { digest: digest.clone(), defect: defect.clone() }),
         }
-        // A list in a list may share images with it.
-        if !digests.insert((list, digest.clone())) {
+        if !digests.insert(digest.clone()) {
             find(Problem::DuplicateManifest { digest });
             continue;
         }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{OCI_INDEX, digest};
@@ -137,6 +136,10 @@ fn what_is_no_archive_says_so() {
     assert!(scene.run_err_unchanged("copy oci-archive:app.tar @dst/app:v1").contains("compressed"));
     fs::write(&path, b"not a tar file".repeat(BLOCK)).expect("a file");
     assert!(scene.run_err_unchanged("copy oci-archive:app.tar @dst/app:v1").contains("tar header"));
+    fs::write(&path, &index()[..700]).expect("a file");
+    assert!(scene.run_err_unchanged("copy oci-archive:app.tar @dst/app:v1").contains("truncated"));
+    fs::write(&path, [index(), vec![0; 100]].concat()).expect("a file");
+    assert!(scene.run_err_unchanged("copy oci-archive:app.tar @dst/app:v1").contains("truncated"));
     fs::remove_file(&path).expect("a file to remove");
     symlink("/dev/zero", &path).expect("a link");
     assert!(scene.run_err_unchanged("copy oci-archive:app.tar @dst/app:v1").contains("a device, not a regular file"));
@@ -263,19 +266,31 @@ fn files_that_killed_copies_left_behind_are_removed_later() {
     let (scene, _) = scene();
     let home = scene.home.home();
     fs::create_dir(home.join("layout")).expect("a directory");
-    let left_behind = |name: &str, age: u64| {
-        let file = fs::File::create(home.join(name)).expect("a file");
-        file.set_modified(SystemTime::now() - Duration::from_secs(age)).expect("a time");
-        file
-    };
-    let _unlocked = [left_behind(".mfst-oci-old", 120), left_behind("layout/.mfst-oci-old", 120)];
-    let locked = left_behind(".mfst-oci-busy", 120);
+    let left_behind = |name: &str| fs::File::create(home.join(name)).expect("a file");
+    let _unlocked = [left_behind(".mfst-oci-dead"), left_behind("layout/.mfst-oci-dead")];
+    let locked = left_behind(".mfst-oci-busy");
     locked.lock().expect("a lock");
-    left_behind(".mfst-oci-new", 0);
     scene.run_ok("copy @t/app:amd64 oci-archive:app.tar:v1 oci:layout:v1");
     let exists = |name: &str| home.join(name).exists();
-    assert!(!exists(".mfst-oci-old") && !exists("layout/.mfst-oci-old"));
-    assert!(exists(".mfst-oci-busy") && exists(".mfst-oci-new"));
+    assert!(!exists(".mfst-oci-dead") && !exists("layout/.mfst-oci-dead"));
+    assert!(exists(".mfst-oci-busy"));
+}
+
+#[test]
+fn what_a_killed_copy_left_behind_is_removed_by_the_next_one() {
+    let (scene, build) = scene();
+    let home = scene.home.home();
+    let unfinished = || tree(home).iter().filter(|path| path.to_string_lossy().contains(".mfst-oci-")).count();
+    let last = build.images()[1].blob_digests()[1].clone();
+    scene.other().fault(Fault::on("GET", &last).hang());
+    let mut copy = spawn(&scene, "copy %src/app:1 oci-archive:app.tar");
+    scene.other().script().wait_until_hit();
+    scene.run_ok("copy @t/app:amd64 oci-archive:other.tar");
+    assert_eq!(unfinished(), 1, "the copy is still running");
+    copy.kill().expect("a process to kill");
+    copy.wait().expect("an end");
+    scene.run_ok("copy @t/app:amd64 oci-archive:other.tar");
+    assert_eq!(unfinished(), 0);
 }
 
 #[test]

@@ -6,10 +6,12 @@ use mfst_testkit::embedded::Embedded;
 use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{OCI_INDEX, OCI_MANIFEST, digest, index};
 use mfst_testkit::scene::{Scene, amd64};
+use mfst_testkit::strace::{Scope, Strace};
 use mfst_testkit::wire;
 use serde_json::{Value, json};
 
 use crate::cli::copy::{has_build, scene};
+use crate::cli::layouts::with_image;
 
 const SBOM: &str = "application/spdx+json";
 
@@ -194,4 +196,33 @@ fn a_manifest_with_a_subject_is_listed_without_the_flag_too() {
     let subject = subject["subject"]["digest"].as_str().expect("a digest");
     assert_eq!(mfst_testkit::scene::digests(&scene.pushed("dst/app", &tag_of(subject))), [about[0].digest()]);
     assert_eq!(scene.registry.manifest("dst/app", &amd64().digest()), None);
+}
+
+#[test]
+fn a_layout_with_many_referrers_is_read_once() {
+    const REFERRERS: usize = 300;
+    let Some(strace) = Strace::find() else { return };
+    let scene = Scene::new();
+    let layout = std::path::PathBuf::from(with_image(&scene, "v1", &amd64()));
+    let path = layout.join("index.json");
+    let mut index: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+    let put = |bytes: &[u8]| {
+        std::fs::write(layout.join("blobs/sha256").join(&digest(bytes)["sha256:".len()..]), bytes).expect("a blob");
+    };
+    let entries = index["manifests"].as_array_mut().expect("entries");
+    for number in 0..REFERRERS {
+        let subject = amd64();
+        let about = About::new(Some((&subject.digest(), subject.manifest().len())), &number.to_string());
+        about.blobs.iter().for_each(|blob| put(blob));
+        put(&about.manifest);
+        entries.push(about.entry());
+    }
+    std::fs::write(&path, index.to_string()).expect("a file");
+    let words = scene.words("copy --dry-run --referrers oci:layout:v1 @dst/app:v1");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (copied, calls) = strace.trace(&scene.home, &words, Scope::All);
+    copied.success();
+    let opened = calls.iter().filter(|call| call.name == "openat" && call.text.contains("layout/blobs")).count();
+    // Each manifest once for what it refers to and once to be copied.
+    assert!((2 * REFERRERS..3 * REFERRERS).contains(&opened), "{opened}");
 }

@@ -12,7 +12,7 @@ use mfst_testkit::scene::{Scene, amd64, arm64, digests};
 use serde_json::{Value, json};
 
 use crate::cli::copy::{has_build, scene};
-use crate::cli::layouts::check_layout;
+use crate::cli::layouts::{check_layout, with_image};
 use crate::cli::process::spawn;
 
 fn layout(scene: &Scene) -> PathBuf {
@@ -250,4 +250,64 @@ fn a_damaged_manifest_in_a_layout_is_replaced() {
     fs::write(&path, &damaged).expect("a file");
     scene.run_ok("copy @t/app:amd64 oci:layout:v1");
     check_layout(&layout(&scene));
+}
+
+/// podman and skopeo write full names.
+#[test]
+fn an_image_whose_tag_is_a_full_name_is_found() {
+    let scene = Scene::new();
+    with_image(&scene, "localhost:35375/pd:1", &amd64());
+    assert_eq!(scene.run_ok("tags oci:layout"), "localhost:35375/pd:1\n");
+    let digest = amd64().digest() + "\n";
+    assert_eq!(scene.run_ok("digest oci:layout:localhost:35375/pd:1"), digest);
+    scene.run("digest oci:layout:localhost:35375/pd:2").failure(1);
+    scene.run_ok("create --push @dst/app:v1 oci:layout:localhost:35375/pd:1");
+    assert!(scene.registry.manifest("dst/app", &amd64().digest()).is_some());
+    scene.run_ok("copy oci:layout:localhost:35375/pd:1 oci-archive:app.tar");
+    assert_eq!(scene.run_ok("digest oci-archive:app.tar:localhost:35375/pd:1"), digest);
+    scene.run_ok("copy @t/app:arm64 oci:layout:localhost/app:1.0");
+    assert_eq!(scene.run_ok("tags oci:layout"), "localhost:35375/pd:1\nlocalhost/app:1.0\n");
+}
+
+#[test]
+fn what_skopeo_writes_under_a_full_name_is_read_and_the_other_way_round() {
+    let Some(skopeo) = skopeo() else { return };
+    let (scene, build) = scene();
+    let source = scene.other().image("src/app:1");
+    let copy = "copy --insecure-policy --all --preserve-digests --src-tls-verify=false";
+    run(&scene, &skopeo, &format!("{copy} docker://{source} oci:layout:localhost/app:1.0"));
+    scene.run_ok("copy oci:layout:localhost/app:1.0 oci:layout:localhost:5000/app:2.0");
+    run(&scene, &skopeo, &format!("{copy} oci:layout:localhost:5000/app:2.0 oci:other:1"));
+    scene.run_ok("copy oci:other:1 @dst/app:v1");
+    has_build(&scene, "dst/app", "v1", &build);
+}
+
+#[test]
+fn a_tag_that_a_registry_does_not_accept_stops_a_copy_of_all_tags_before_it_begins() {
+    let scene = Scene::new();
+    with_image(&scene, "localhost/app:1.0", &amd64());
+    scene.run_ok("copy @t/app:arm64 oci:layout:fine");
+    scene.registry.log().clear();
+    let said = scene.run_err_unchanged("copy --all-tags oci:layout @dst/app");
+    assert!(said.contains("dst/app: \"localhost/app:1.0\" is not a valid tag"), "{said}");
+    assert_eq!(scene.registry.log().writes(), [""; 0]);
+    scene.run_ok("copy --all-tags oci:layout oci:other");
+    assert_eq!(scene.run_ok("tags oci:other"), "localhost/app:1.0\nfine\n");
+}
+
+#[test]
+fn a_tag_that_no_other_tool_reads_is_not_written() {
+    let scene = Scene::new();
+    let copies: [&[&str]; 3] = [
+        &["copy", "IMAGE", "oci:layout:a b"],
+        &["copy", "IMAGE", "oci-archive:app.tar:-1.0"],
+        &["copy", "--tag", "a b", "IMAGE", "oci:layout:1"],
+    ];
+    for line in copies {
+        let image = scene.name("t/app:amd64");
+        let args: Vec<&str> = line.iter().map(|word| if *word == "IMAGE" { image.as_str() } else { word }).collect();
+        let said = CommandOutput::of(&mut scene.home.command(&args)).failure(1);
+        assert!(said.contains("is not a valid tag"), "{line:?}: {said}");
+        assert!(!layout(&scene).exists() && !scene.home.home().join("app.tar").exists());
+    }
 }

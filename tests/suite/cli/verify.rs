@@ -239,6 +239,17 @@ fn what_is_there_twice_is_found() {
 }
 
 #[test]
+fn what_is_in_a_list_and_in_a_list_in_it_is_found() {
+    let build = Build::of(&PLATFORMS);
+    let scene = scene(&build);
+    let inner = build.index();
+    scene.registry.put_manifest("t/app", "inner", OCI_INDEX, &inner);
+    let nested = json!({"mediaType": OCI_INDEX, "digest": digest(&inner), "size": inner.len()});
+    replace(&scene, &[nested, build.images()[0].index_entry()]);
+    only(&scene, "duplicate-manifest", "linux/amd64");
+}
+
+#[test]
 fn an_empty_list_is_found() {
     let scene = Scene::new();
     replace(&scene, &[]);
@@ -339,6 +350,19 @@ fn a_layout_is_verified_too() {
     std::fs::remove_file(format!("{layout}/blobs/{}", layer.replace(':', "/"))).expect("the layer");
     let ran = scene.run(&format!("verify oci:{layout}:1.0"));
     assert_eq!(ran.stdout, format!("oci:{layout}:1.0: layer {layer} is missing\n"));
+}
+
+#[test]
+fn a_layer_of_the_right_size_with_other_bytes_is_found_in_layouts() {
+    let scene = Scene::new();
+    let image = amd64();
+    let layout = super::layouts::with_image(&scene, "1.0", &image);
+    let layer = image.blob_digests()[1].clone();
+    let other = vec![b'x'; image.blobs()[1].len()];
+    std::fs::write(format!("{layout}/blobs/{}", layer.replace(':', "/")), other).expect("a file");
+    let ran = scene.run(&format!("verify oci:{layout}:1.0"));
+    assert_eq!(ran.stdout, format!("oci:{layout}:1.0: layer {layer} does not have that digest\n"));
+    ran.failure(1);
 }
 
 #[test]
