@@ -6,10 +6,7 @@ use crate::digest::Digest;
 use crate::layout::{Layout, LayoutError};
 use crate::location::{LayoutName, LayoutPath, Location};
 use crate::manifest::Descriptor;
-use crate::reference::Reference;
-use crate::registry::{
-    BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, RegistryError, cosign_tag_names,
-};
+use crate::registry::{BlobStatus, CONFIG_LIMIT, Client, FetchedManifest, MANIFEST_LIMIT, cosign_tag_names};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -75,7 +72,7 @@ impl Content {
     /// The digest of the manifest at a location; none if there is no such manifest.
     pub async fn digest(&self, location: &Location) -> anyhow::Result<Option<Digest>> {
         match location {
-            Location::Registry(reference) => Ok(self.digest_in_registry(reference).await?),
+            Location::Registry(reference) => Ok(self.client.confirmed_digest(reference).await?),
             Location::Layout(layout) => {
                 let open = || self.layout(&layout.path)?.manifest(&layout.name, MANIFEST_LIMIT);
                 match open() {
@@ -84,20 +81,6 @@ impl Content {
                     Err(error) => Err(error.into()),
                 }
             }
-        }
-    }
-
-    /// Responses to HEAD have no body. Without a digest a GET follows, whose error body distinguishes a registry's "no
-    /// such manifest" from a web server's 404.
-    async fn digest_in_registry(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
-        match self.client.digest(reference).await {
-            Ok(Some(digest)) if reference.digest().is_none_or(|expected| *expected == digest) => Ok(Some(digest)),
-            Err(error @ RegistryError::Transport(_)) => Err(error),
-            _ => match self.client.manifest(reference).await {
-                Ok(fetched) => Ok(Some(reference.digest().cloned().unwrap_or(fetched.digest))),
-                Err(RegistryError::NotFound(_)) => Ok(None),
-                Err(error) => Err(error),
-            },
         }
     }
 

@@ -46,8 +46,8 @@ pub struct Options {
 enum CopyError {
     #[error("{target} names another digest than {source_name} has: {actual}")]
     OtherDigest { target: Location, source_name: Location, actual: String },
-    #[error("{0} is a single manifest and not a list of images")]
-    NotAList(Location),
+    #[error("{0} has no platform; copy it without --platform")]
+    NoPlatform(Location),
     #[error("no image for {requested} in {source_name}; available: {available}")]
     NoMatchingImage { requested: String, source_name: Location, available: String },
     #[error("{0} names a tag or a digest; with --all-tags it is a repository or layout")]
@@ -213,7 +213,8 @@ impl Copy<'_> {
     async fn platform_of(&self, source: &Location, image: &ImageManifest) -> anyhow::Result<Platform> {
         let digest = Digest::parse(&image.config.digest)?;
         let config = self.content.config(source, &digest).await?;
-        Ok(Platform::from_config(&config).map_err(|_| CopyError::NotAList(source.clone()))?)
+        let platform = Platform::from_config(&config).ok().filter(Platform::is_specified);
+        Ok(platform.ok_or_else(|| CopyError::NoPlatform(source.clone()))?)
     }
 
     /// A list with the requested platforms only; none if nothing is left out.

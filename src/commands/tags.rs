@@ -2,9 +2,10 @@
 
 use super::{ReportFormat, several};
 use crate::app::App;
+use crate::content::Content;
 use crate::json;
 use crate::location::{LayoutName, Location};
-use crate::resolve::Walker;
+use anyhow::Context as _;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -34,13 +35,13 @@ struct Tags<'a> {
 /// Prints the tags in the order in which the registry lists them.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let location = repository(&options.repository)?;
-    let ask = async |walker: &Walker<'_>, location: &Location| walker.content().tags(location).await;
-    several::ask(app, std::slice::from_ref(&location), options.insecure, &ask, |tags: Vec<String>| {
-        match options.format {
-            ReportFormat::Text => app.print(super::lines(tags.into_iter())),
-            ReportFormat::Json => app.print(json::document(&Tags { name: name(&location), tags: &tags })),
-        }
-    })
+    let content = Content::new(app.client(options.insecure));
+    content.plan(std::slice::from_ref(&location), &[]);
+    let tags = app.block_on(async { content.tags(&location).await.with_context(|| name(&location)) })?;
+    match options.format {
+        ReportFormat::Text => app.print(super::lines(tags.into_iter())),
+        ReportFormat::Json => app.print(json::document(&Tags { name: name(&location), tags: &tags })),
+    }
 }
 
 fn repository(text: &str) -> anyhow::Result<Location> {

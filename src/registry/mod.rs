@@ -11,6 +11,7 @@ pub mod endpoint;
 mod error;
 mod hint;
 mod login;
+mod manifest_digest;
 mod paging;
 mod redirect;
 mod referrers;
@@ -36,7 +37,7 @@ use crate::manifest::{ACCEPT, Descriptor};
 use crate::output::Console;
 use crate::reference::Reference;
 use crate::transport::{
-    Certificates, HTTP1_CONNECTIONS, Method, Operation, RetryPolicy, Transport, TransportFault, display_url,
+    Certificates, HTTP1_CONNECTIONS, Method, Operation, Response, RetryPolicy, Transport, TransportFault, display_url,
 };
 use bytes::Bytes;
 use endpoint::Endpoint;
@@ -63,6 +64,20 @@ pub struct FetchedManifest {
 }
 
 impl FetchedManifest {
+    /// Checks that a response is not a web page, and has the digest of the reference if that has one.
+    fn of_response(reference: &Reference, response: Response) -> Result<Self, RegistryError> {
+        let content_type = response.header("content-type").unwrap_or_default().to_owned();
+        if content_type.starts_with("text/html") && error::is_web_page(&response.body) {
+            return Err(RegistryError::WebPage { url: display_url(&response.url), content_type });
+        }
+        let digest = Digest::of(&response.body);
+        let is_other = |wanted: &&Digest| **wanted != digest && !wanted.matches(&response.body);
+        if let Some(wanted) = reference.digest().filter(is_other) {
+            return Err(RegistryError::ManifestDigest(wanted.clone()));
+        }
+        Ok(Self { content_type, digest, bytes: response.body.into() })
+    }
+
     /// A descriptor of the manifest, as one of this media type.
     #[must_use]
     pub fn descriptor(&self, media_type: &str) -> Descriptor {
@@ -196,6 +211,16 @@ impl Client {
         reference: &Reference,
         limit: usize,
     ) -> Result<FetchedManifest, RegistryError> {
+        FetchedManifest::of_response(reference, self.get_manifest(operation, reference, limit).await?)
+    }
+
+    /// The response with a manifest of at most `limit` bytes, of which neither form nor digest has been checked.
+    async fn get_manifest(
+        &self,
+        operation: &Operation<'_>,
+        reference: &Reference,
+        limit: usize,
+    ) -> Result<Response, RegistryError> {
         let session = self.session(reference);
         // An error response may be larger than the manifest.
         let call = manifest_request(Method::GET, reference, limit.max(ANSWER_LIMIT));
@@ -208,45 +233,7 @@ impl Client {
         if response.body.len() > limit {
             return Err(RegistryError::broken(&response.url, TransportFault::TooLarge(limit)));
         }
-        let content_type = response.header("content-type").unwrap_or_default().to_owned();
-        if content_type.starts_with("text/html") && error::is_web_page(&response.body) {
-            return Err(RegistryError::WebPage { url: display_url(&response.url), content_type });
-        }
-        let digest = Digest::of(&response.body);
-        let is_other = |wanted: &&Digest| **wanted != digest && !wanted.matches(&response.body);
-        if let Some(wanted) = reference.digest().filter(is_other) {
-            return Err(RegistryError::ManifestDigest(wanted.clone()));
-        }
-        Ok(FetchedManifest { content_type, digest, bytes: response.body.into() })
-    }
-
-    /// The digest of a tag's manifest; none if there is no such manifest. The digest that the registry states is
-    /// believed: this is for finding out whether a tag has moved.
-    pub async fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
-        let (session, operation) = (self.session(reference), self.transport.begin());
-        let response = session.follow(&operation, manifest_request(Method::HEAD, reference, ANSWER_LIMIT)).await?;
-        let stated = response.header("docker-content-digest").and_then(|digest| Digest::parse(digest).ok());
-        match stated.filter(|_| response.is_success()) {
-            Some(digest) => Ok(Some(digest)),
-            None if response.status == 404 => Ok(None),
-            None if response.is_success() => {
-                Ok(Some(self.fetch_manifest(&operation, reference, MANIFEST_LIMIT).await?.digest))
-            }
-            None => Err(session.refusal(&Method::HEAD, &response).into()),
-        }
-    }
-
-    /// Whether a repository that is written to certainly has the manifest with the reference's digest.
-    pub async fn has_manifest(&self, reference: &Reference) -> Result<bool, RegistryError> {
-        let (session, operation) = (self.session(reference), self.transport.begin());
-        let mut call = manifest_request(Method::HEAD, reference, ANSWER_LIMIT);
-        call.scopes = std::iter::once(Scope::push(reference.path())).collect();
-        let response = match session.follow(&operation, call).await {
-            Err(RegistryError::Unsafe { .. }) => return Ok(false),
-            response => response?,
-        };
-        let stated = response.header("docker-content-digest").and_then(|digest| Digest::parse(digest).ok());
-        Ok(response.is_success() && stated.is_none_or(|stated| reference.digest() == Some(&stated)))
+        Ok(response)
     }
 
     /// Puts a manifest, under the reference's tag or else under its own digest, and returns its digest. A reference with

@@ -4,13 +4,46 @@ use super::error::{RegistryError, one_line};
 use super::redirect::path_and_query;
 use super::session::Session;
 use crate::transport::{Response, display_url};
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
-/// Path and query of the next page; none after the last. A page on another server is refused.
-pub(super) fn next_page(session: &Session, response: &Response) -> Result<Option<String>, RegistryError> {
-    let Some(target) = response.headers("link").find_map(next_target) else { return Ok(None) };
-    let refuse = |reason| RegistryError::Unsafe { url: display_url(&response.url), target: one_line(target), reason };
-    let next = response.url.join(target).map_err(|_| refuse("it is not a URL"))?;
-    if session.is_own(&next) { Ok(Some(path_and_query(&next))) } else { Err(refuse("it is on another server")) }
+/// The page of a list to be read, and those that have been read.
+pub(super) struct Pages {
+    path: String,
+    hasher: RandomState,
+    seen: HashSet<u64>,
+}
+
+impl Pages {
+    /// Begins with the page of this path and query.
+    pub(super) fn starting_at(path: String) -> Self {
+        let hasher = RandomState::new();
+        let seen = HashSet::from([hasher.hash_one(&path)]);
+        Self { path, hasher, seen }
+    }
+
+    /// Path and query of the page.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Goes on to the page after this response; false if it was the last one. A page on another server is refused, and one
+    /// that has been read already: such a list has no end.
+    pub(super) fn advance(&mut self, session: &Session, response: &Response) -> Result<bool, RegistryError> {
+        let Some(target) = response.headers("link").find_map(next_target) else { return Ok(false) };
+        let refuse =
+            |reason| RegistryError::Unsafe { url: display_url(&response.url), target: one_line(target), reason };
+        let next = response.url.join(target).map_err(|_| refuse("it is not a URL"))?;
+        if !session.is_own(&next) {
+            return Err(refuse("it is on another server"));
+        }
+        self.path = path_and_query(&next);
+        if self.seen.insert(self.hasher.hash_one(&self.path)) {
+            Ok(true)
+        } else {
+            Err(refuse("that page has been read already"))
+        }
+    }
 }
 
 /// The target of the link to the next page in the value of a `Link` header.

@@ -1,6 +1,6 @@
 //! Referrers of a manifest: signatures, SBOMs, attestations (distribution-spec, "Listing Referrers").
 
-use super::paging::next_page;
+use super::paging::Pages;
 use super::session::ApiRequest;
 use super::{Client, MANIFEST_LIMIT, RegistryError, Scope};
 use crate::digest::Digest;
@@ -40,10 +40,11 @@ impl Client {
     /// from the fallback tag if the registry does not have the API.
     pub async fn referrers(&self, repository: &Reference, digest: &Digest) -> Result<Referrers, RegistryError> {
         let (session, operation) = (self.session(repository), self.transport.begin());
-        let mut path = format!("/v2/{}/referrers/{digest}", repository.path());
+        let mut pages = Pages::starting_at(format!("/v2/{}/referrers/{digest}", repository.path()));
         let mut manifests = Vec::new();
         loop {
-            let mut call = ApiRequest::new(Method::GET, path.clone(), MANIFEST_LIMIT, Scope::pull(repository.path()));
+            let path = pages.path().to_owned();
+            let mut call = ApiRequest::new(Method::GET, path, MANIFEST_LIMIT, Scope::pull(repository.path()));
             call.headers.push(("accept", OCI_INDEX.to_owned()));
             let response = session.follow(&operation, call).await?;
             if !response.is_success() {
@@ -65,9 +66,8 @@ impl Client {
             if manifests.len() > MAX_REFERRERS {
                 return Err(RegistryError::broken(&response.url, TransportFault::TooLarge(MANIFEST_LIMIT)));
             }
-            match next_page(&session, &response)? {
-                Some(next) if !is_empty && next != path => path = next,
-                _ => return Ok(Referrers { manifests, fallback_tag: None }),
+            if is_empty || !pages.advance(&session, &response)? {
+                return Ok(Referrers { manifests, fallback_tag: None });
             }
         }
     }

@@ -53,14 +53,16 @@ struct Content {
     challenges: Vec<RememberedChallenge>,
 }
 
+/// A hash of a login without a salt, or of there being none. It is never stored.
+#[derive(Debug)]
+struct LoginHash(Digest);
+
 #[derive(Debug)]
 enum Change {
-    Learn(RememberedChallenge),
+    /// A login has been accepted. Another run may have stored the same with another salt.
+    Learn { challenge: RememberedChallenge, login: LoginHash },
     /// The registry has another token source now, or none.
-    Forget {
-        host: String,
-        current: Option<TokenSource>,
-    },
+    Forget { host: String, current: Option<TokenSource> },
 }
 
 type Load = Box<dyn FnOnce() -> RefCell<Content>>;
@@ -85,20 +87,22 @@ impl RememberedChallenges {
 
     /// The token source of a registry that has accepted this login.
     pub(super) fn find(&self, host: &str, login: Option<&Login>) -> Option<TokenSource> {
-        let known = self.known.borrow();
-        known.challenges.iter().find(|challenge| challenge.is_of(host, login)).map(|found| found.source.clone())
+        let (known, login) = (self.known.borrow(), LoginHash::of(login));
+        known.challenges.iter().find(|challenge| challenge.is_of(host, &login)).map(|found| found.source.clone())
     }
 
     /// Notes that a registry's token source has accepted this login.
     pub(super) fn learn(&self, host: &str, source: TokenSource, login: Option<&Login>) {
-        let known = self.known.borrow().challenges.iter().find(|challenge| challenge.is_of(host, login)).cloned();
+        let login = LoginHash::of(login);
+        let known = self.known.borrow().challenges.iter().find(|challenge| challenge.is_of(host, &login)).cloned();
         let known = known.filter(|known| known.source == source);
         if known.as_ref().is_some_and(|known| now() - known.seen < REFRESH.as_secs()) {
             return;
         }
         let salt = known.map_or_else(|| format!("{:032x}", fastrand::u128(..)), |known| known.salt);
-        let login = fingerprint(&salt, host, &source, login);
-        self.change(Change::Learn(RememberedChallenge { host: host.to_owned(), source, seen: now(), salt, login }));
+        let fingerprint = login.fingerprint(&salt, host, &source);
+        let challenge = RememberedChallenge { host: host.to_owned(), source, seen: now(), salt, login: fingerprint };
+        self.change(Change::Learn { challenge, login });
     }
 
     /// Forgets a registry, by the domain of references to it.
@@ -146,9 +150,9 @@ impl Content {
 
     fn apply(&mut self, change: &Change) {
         match change {
-            Change::Learn(new) => {
+            Change::Learn { challenge: new, login } => {
                 self.challenges
-                    .retain(|old| old.host != new.host || (old.source == new.source && old.login != new.login));
+                    .retain(|old| old.host != new.host || (old.source == new.source && !old.is_of(&new.host, login)));
                 self.challenges.insert(0, new.clone());
                 self.challenges.truncate(MAX_CHALLENGES);
             }
@@ -165,8 +169,8 @@ impl RememberedChallenge {
         source.as_ref() == Some(&self.source) && now.checked_sub(self.seen).is_some_and(|age| age < LIFETIME.as_secs())
     }
 
-    fn is_of(&self, host: &str, login: Option<&Login>) -> bool {
-        self.host == host && self.login == fingerprint(&self.salt, host, &self.source, login)
+    fn is_of(&self, host: &str, login: &LoginHash) -> bool {
+        self.host == host && self.login == login.fingerprint(&self.salt, host, &self.source)
     }
 }
 
@@ -190,22 +194,32 @@ impl TokenSource {
     }
 }
 
-/// A hash that tells whether a login is the one that was accepted.
-fn fingerprint(salt: &str, host: &str, source: &TokenSource, login: Option<&Login>) -> String {
-    let mut parts = vec![salt, host, &source.realm, &source.service];
-    if let Some(credentials) = login.and_then(|login| login.basic.as_ref()) {
-        parts.extend(["basic", &credentials.username, credentials.password.reveal()]);
+impl LoginHash {
+    fn of(login: Option<&Login>) -> Self {
+        let mut parts = Vec::new();
+        if let Some(credentials) = login.and_then(|login| login.basic.as_ref()) {
+            parts.extend(["basic", &credentials.username, credentials.password.reveal()]);
+        }
+        if let Some(token) = login.and_then(|login| login.identity_token.as_ref()) {
+            parts.extend(["identity token", token.reveal()]);
+        }
+        Self(hash(&parts))
     }
-    if let Some(token) = login.and_then(|login| login.identity_token.as_ref()) {
-        parts.extend(["identity token", token.reveal()]);
+
+    /// A hash that tells whether a login is the one that was accepted.
+    fn fingerprint(&self, salt: &str, host: &str, source: &TokenSource) -> String {
+        hash(&[salt, host, &source.realm, &source.service, self.0.as_str()]).to_string()
     }
+}
+
+/// A hash of texts. Their lengths keep different ones from making the same text together.
+fn hash(parts: &[&str]) -> Digest {
     let mut text = Vec::new();
     for part in parts {
-        // The lengths keep different parts from making the same text.
         text.extend(part.len().to_le_bytes());
         text.extend(part.as_bytes());
     }
-    Digest::of(&text).to_string()
+    Digest::of(&text)
 }
 
 /// The time in seconds since 1970.
@@ -314,6 +328,18 @@ mod tests {
         next.forget_others(HOST, Some(&source("https://new.io/token")));
         assert!(next.has_changes() && !next.knows(HOST));
         assert_eq!(next.merge_into(Some(&learned("https://t.io/token"))), br#"{"challenges":[]}"#);
+    }
+
+    #[test]
+    fn what_runs_learn_at_the_same_time_is_stored_once_for_each_login() {
+        let mut file = None;
+        for login in [None, Some(login("one")), Some(login("other"))].iter().flat_map(|login| [login; 3]) {
+            // None of them has seen what the others have learned.
+            let run = remembering(Vec::new());
+            run.learn(HOST, source("https://t.io/token"), login.as_ref());
+            file = Some(run.merge_into(file.as_deref()));
+        }
+        assert_eq!(Content::parse(&file.unwrap(), now()).challenges.len(), 3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The tags of a repository (distribution-spec, "Listing Tags").
 
-use super::paging::next_page;
+use super::paging::Pages;
 use super::session::ApiRequest;
 use super::{Client, RegistryError, Scope};
 use crate::reference::Reference;
@@ -27,11 +27,12 @@ impl Client {
     /// origin only. [`RegistryError::NoRepository`] if the registry says that there is no such repository.
     pub async fn tags(&self, repository: &Reference) -> Result<Vec<String>, RegistryError> {
         let (session, operation) = (self.session(repository), self.transport.begin());
-        let mut path = format!("/v2/{}/tags/list?n={PAGE_SIZE}", repository.path());
+        let mut pages = Pages::starting_at(format!("/v2/{}/tags/list?n={PAGE_SIZE}", repository.path()));
         let mut tags = Vec::new();
         let mut size = 0;
         loop {
-            let call = ApiRequest::new(Method::GET, path.clone(), PAGE_LIMIT, Scope::pull(repository.path()));
+            let path = pages.path().to_owned();
+            let call = ApiRequest::new(Method::GET, path, PAGE_LIMIT, Scope::pull(repository.path()));
             let response = session.follow(&operation, call).await?;
             if !response.is_success() {
                 let refusal = session.refusal(&Method::GET, &response);
@@ -47,10 +48,9 @@ impl Client {
             }
             let is_empty = page.is_empty();
             tags.extend(page);
-            match next_page(&session, &response)? {
-                // An empty page ends the list: a registry must not be able to send pages forever.
-                Some(next) if !is_empty && next != path => path = next,
-                _ => return Ok(tags),
+            // An empty page ends the list: a registry must not be able to send pages forever.
+            if is_empty || !pages.advance(&session, &response)? {
+                return Ok(tags);
             }
         }
     }

@@ -107,6 +107,13 @@ struct Held {
 }
 
 impl Response {
+    /// Whether it is a failure that may be temporary, and has lasted for all attempts.
+    #[must_use]
+    pub fn is_temporary_failure(&self) -> bool {
+        // Attempts are noted for such failures only.
+        self.attempts.count > 0
+    }
+
     /// A header's first value, if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -78,14 +78,15 @@ fn manifest(shown: &Shown) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// The config, or a map of configs by platform if there are several.
+/// The config, or a map of configs by platform if there are several: `linux/arm64/v8` is `linux/arm64` (docker/buildx
+/// `util/imagetools/loader.go`).
 fn image(shown: &Shown) -> Value {
     match shown.configs.as_slice() {
         [] => Value::Nil,
         [(_, config)] => value(&String::from_utf8_lossy(config)),
         configs => {
             let named = |(platform, config): &(crate::manifest::Platform, bytes::Bytes)| {
-                (Arc::from(platform.to_string()), value(&String::from_utf8_lossy(config)))
+                (Arc::from(platform.normalized().to_string()), value(&String::from_utf8_lossy(config)))
             };
             Value::Map(Arc::new(configs.iter().map(named).collect()))
         }

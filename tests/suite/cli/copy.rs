@@ -114,6 +114,8 @@ fn artifacts_and_build_caches_are_copied_with_all_of_their_blobs() {
         scene.run_ok(&format!("copy %src/app:{tag} @dst/app:{tag}"));
         assert_eq!(digest(&scene.registry.manifest("dst/app", tag).expect("the manifest").1), expected);
     }
+    let said = scene.run("copy --platform linux/amd64 %src/app:artifact @dst/app:other").failure(1);
+    assert!(said.contains("artifact has no platform"), "{said}");
     for blob in [chart, empty, layer, cache] {
         assert!(scene.registry.has_blob("dst/app", &digest(blob)));
     }

@@ -3,7 +3,7 @@
 use mfst_testkit::acl::Acl;
 use mfst_testkit::embedded::Embedded;
 use mfst_testkit::faults::Fault;
-use mfst_testkit::scene::{Scene, amd64};
+use mfst_testkit::scene::{Scene, amd64, arm64};
 use mfst_testkit::token_server::TokenServer;
 
 #[test]
@@ -47,6 +47,76 @@ fn who_may_not_read_a_repository_does_not_know() {
     let tokens = TokenServer::plain(Acl::default()).start();
     let scene = Scene::with(Embedded::plain().bearer(&tokens));
     scene.run("exists @t/app:amd64").failure(2);
+}
+
+#[test]
+fn a_refused_token_is_asked_for_once() {
+    let tokens = TokenServer::plain(Acl::default()).start();
+    tokens.fault(Fault::on("GET", "/token").always().answer(403, ""));
+    let scene = Scene::with(Embedded::plain().bearer(&tokens));
+    scene.run("exists @t/app:amd64").failure(2);
+    assert_eq!(tokens.log().entries().len(), 1, "{:?}", tokens.log().lines());
+}
+
+#[test]
+fn a_registry_that_is_too_busy_is_asked_as_often_as_retries_allow() {
+    for (command, code) in [("exists", 2), ("digest", 1)] {
+        let scene = Scene::new();
+        scene.registry.fault(Fault::on("*", "/manifests/").always().answer(429, "").header("retry-after", "0"));
+        scene.registry.log().clear();
+        let said = scene.run(&format!("--retries 2 {command} @t/app:amd64")).failure(code);
+        assert!(said.contains("429 Too Many Requests (3 attempts in "), "{said}");
+        assert_eq!(scene.registry.log().lines(), ["HEAD /v2/t/app/manifests/amd64 429"; 3]);
+    }
+}
+
+#[test]
+fn the_manifest_that_follows_a_head_has_the_retries_that_are_left() {
+    let scene = Scene::new();
+    let busy = |method| Fault::on(method, "/manifests/").answer(503, "").header("retry-after", "0");
+    scene.registry.fault(busy("HEAD"));
+    scene.registry.fault(Fault::on("HEAD", "/manifests/").answer(405, ""));
+    scene.registry.fault(busy("GET").always());
+    scene.registry.log().clear();
+    scene.run("--retries 2 exists @t/app:amd64").failure(2);
+    let log = scene.registry.log();
+    assert_eq!((log.count("HEAD *"), log.count("GET *")), (2, 2), "{:?}", log.lines());
+}
+
+#[test]
+fn an_answer_that_is_no_manifest_is_no_answer() {
+    for (status, body) in
+        [(204, ""), (200, ""), (200, "null"), (200, "[]"), (200, r#"{"a":1}"#), (202, r#"{"layers":[]}"#)]
+    {
+        let scene = Scene::new();
+        let answer = |method| {
+            Fault::on(method, "/manifests/").always().answer(status, body).without_header("docker-content-digest")
+        };
+        scene.registry.fault(answer("HEAD"));
+        scene.registry.fault(answer("GET"));
+        for (command, code) in [("exists", 2), ("digest", 1)] {
+            let said = scene.run(&format!("{command} @t/app:amd64")).failure(code);
+            assert!(said.contains("the answer is not a manifest"), "{status} {body}: {said}");
+        }
+    }
+    // Nor is a digest without a manifest.
+    let scene = Scene::new();
+    let stated = Fault::on("HEAD", "/manifests/").answer(204, "").header("docker-content-digest", &amd64().digest());
+    scene.registry.fault(stated);
+    scene.registry.fault(Fault::on("GET", "/manifests/").answer(404, ""));
+    assert_eq!(scene.run("exists @t/app:amd64").code, Some(1));
+}
+
+#[test]
+fn what_has_moved_does_not_exist_under_its_tag() {
+    let scene = Scene::new();
+    let old = amd64().digest();
+    scene.registry.put_image("t/app", "1", &arm64());
+    let ran = scene.run(&format!("exists @t/app:1@{old}"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert!(ran.stderr.contains(&format!("t/app:1@{old}: the tag has another digest")), "{}", ran.stderr);
+    // It is still there, and the tag has what it has.
+    scene.run_ok(&format!("exists @t/app@{old} @t/app:1@{}", arm64().digest()));
 }
 
 #[test]

@@ -229,6 +229,13 @@ fn templates_have_the_names_of_buildx_and_those_of_the_object() {
 }
 
 #[test]
+fn a_config_is_found_by_the_platform_as_buildx_writes_it() {
+    let scene = scene(&Build::of(&["linux/amd64", "linux/arm64/v8"]));
+    let text = r#"{{(index .Image "linux/arm64").Architecture}} {{len .Image}}"#;
+    assert_eq!(template(&scene, "t/app:1", text), "arm64 2\n");
+}
+
+#[test]
 fn json_in_a_template_is_what_the_registry_sent_and_what_the_object_is() {
     let scene = Scene::new();
     full_image(&scene);

@@ -19,7 +19,7 @@ use mfst_testkit::token_server::TokenServer;
 fn forged(host: &str, realm: &str) -> Value {
     let (salt, service) = ("0123456789abcdef0123456789abcdef", TokenServer::SERVICE);
     let mut text = Vec::new();
-    for part in [salt, host, realm, service] {
+    for part in [salt, host, realm, service, &digest(b"")] {
         text.extend(part.len().to_le_bytes());
         text.extend(part.as_bytes());
     }
