@@ -77,6 +77,11 @@ pub fn role(arguments: Vec<OsString>) -> Role {
             let typed = words.get(2..).unwrap_or_default();
             Role::Mfst(["mfst", COMPLETE_COMMAND].map(OsString::from).iter().chain(typed).cloned().collect())
         }
+        // `docker help mfst` is passed on as `help mfst`.
+        Some("docker-mfst") if first("help") => {
+            let topic = words.get(2..).unwrap_or_default();
+            Role::Plugin(["mfst", "help"].map(OsString::from).iter().chain(topic).cloned().collect())
+        }
         Some("docker-mfst") => Role::Plugin(words_after("mfst", words).unwrap_or(arguments)),
         _ => Role::Mfst(arguments),
     }
@@ -275,6 +280,8 @@ mod tests {
             ("docker-mfst mfst ls", "mfst ls"),
             ("/p/docker-mfst --config /d mfst ls", "mfst --config /d ls"),
             ("docker-mfst ls", "docker-mfst ls"),
+            ("docker-mfst help mfst", "mfst help"),
+            ("docker-mfst help mfst create", "mfst help create"),
         ] {
             assert_eq!(role(words(line)), Role::Plugin(words(expected)), "{line}");
         }

@@ -41,9 +41,10 @@ impl Warning {
     /// What the user can do about it.
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoPlatform { list, image } => {
-                Some(format!("`mfst annotate --os linux --arch ARCH {list} {image}` sets it"))
-            }
+            Self::NoPlatform { list, image } => Some(format!(
+                "`mfst annotate --os linux --arch ARCH {list} {image}` sets it in a local list; `create` also takes it as \
+                     {image}=linux/ARCH"
+            )),
             Self::Moved { list, source_name, old, .. } => Some(format!(
                 "the list still has {old}; `mfst create --amend {list} {source_name}` takes the new image"
             )),

@@ -8,13 +8,16 @@ use crate::output::Palette;
 use crate::reference::Reference;
 use crate::resolve::stale::current_digests;
 use crate::view::entries::{EntryLine, SourceState, table};
+use crate::view::lists::ListFields;
 use serde::Serialize;
 
 /// A list in JSON.
 #[derive(Serialize)]
-struct List {
+struct List<'a> {
     name: String,
     images: Vec<EntryLine>,
+    #[serde(flatten)]
+    fields: ListFields<'a>,
 }
 
 /// Prints one line for each entry, or one object. Asks the registries only if told to check.
@@ -29,9 +32,12 @@ pub(super) fn run(app: &App, list: &str, options: &Options) -> anyhow::Result<()
     } else {
         draft.entries.iter().map(EntryLine::of).collect()
     };
+    let fields = ListFields { format: draft.settings.format, header: &draft.header() };
     match options.format {
-        Format::Table => app.print_styled(&table(&images, Palette::of_stdout())),
-        Format::Json => app.print(json::document(&List { name: draft.name.to_string(), images })),
+        Format::Table => {
+            app.print_styled(&(super::lines(fields.lines().into_iter()) + &table(&images, Palette::of_stdout())))
+        }
+        Format::Json => app.print(json::document(&List { name: draft.name.to_string(), images, fields })),
     }
 }
 

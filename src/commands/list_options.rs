@@ -53,12 +53,14 @@ pub enum AnnotationSelector {
 pub struct NothingSelected(AnnotationSelector);
 
 impl Annotation {
-    /// Reads `[SELECTOR:]KEY=VALUE`. A key may have colons: only what can be a selector is one.
+    /// Reads `[SELECTOR:]KEY=VALUE`. A key may have colons: only what can be a selector is one. A key that begins like a
+    /// digest is a digest with a typo.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (name, value) = text.split_once('=')?;
         let (selector, key) = split_selector(name);
-        (!key.is_empty()).then(|| Self { selector, key: key.to_owned(), value: value.to_owned() })
+        let is_digest_like = selector.is_none() && ["sha256:", "sha512:"].iter().any(|it| key.starts_with(it));
+        (!key.is_empty() && !is_digest_like).then(|| Self { selector, key: key.to_owned(), value: value.to_owned() })
     }
 }
 
@@ -194,6 +196,7 @@ mod tests {
         assert_eq!(parsed("windows/amd64:10.0:k=v"), expected("windows/amd64:10.0", "k", "v"));
         assert_eq!(parsed(&format!("{digest}:k=v")), expected(&digest, "k", "v"));
         assert_eq!(parsed("a:b=v"), expected("", "a:b", "v"));
+        assert!(Annotation::parse("sha256:d9f3fbec:k=v").is_none());
         assert!(Annotation::parse("k").is_none() && Annotation::parse("index:=v").is_none());
     }
 }

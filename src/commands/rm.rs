@@ -1,5 +1,6 @@
 //! `mfst rm`: deletes local manifest lists.
 
+use super::entry::{self, EntryError};
 use crate::app::App;
 use crate::error::{MultiError, WithHint};
 use crate::reference::Reference;
@@ -50,8 +51,10 @@ fn refuse_entries(app: &App, names: &[String]) -> anyhow::Result<()> {
         }
         let has_entry = |list: &&String| {
             let draft = Reference::parse(list).ok().and_then(|list| app.store.load_unchecked(&list).ok());
-            let is_image = |source: &str, reference: &Reference| *reference == image || source == image.to_string();
-            draft.is_some_and(|draft| draft.entries.iter().any(|entry| is_image(&entry.source(), &entry.reference)))
+            draft.is_some_and(|draft| match entry::find(&draft.entries, name, &draft.name) {
+                Ok(found) => !found.is_empty(),
+                Err(error) => matches!(error, EntryError::Ambiguous { .. }),
+            })
         };
         if let Some(list) = names[..position].iter().find(has_entry) {
             let hint = format!("nothing was deleted: to remove the image from the list: mfst remove {list} {name}");

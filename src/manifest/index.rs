@@ -49,6 +49,16 @@ impl IndexFormat {
             _ => None,
         }
     }
+
+    /// `auto`, `docker` or `oci`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Docker => "docker",
+            Self::Oci => "oci",
+        }
+    }
 }
 
 /// A manifest list, ready to be shown or pushed.

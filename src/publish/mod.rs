@@ -122,7 +122,10 @@ fn check(draft: &Draft) -> anyhow::Result<()> {
     root::check(draft).map_err(|error| {
         let PlanError::List(ListError::NoPlatform(image)) = &error else { return error.into() };
         let list = &draft.name;
-        let hint = format!("`mfst annotate --os linux --arch ARCH {list} {image}` sets the platform, in a local list");
+        let hint = format!(
+            "`mfst annotate --os linux --arch ARCH {list} {image}` sets the platform in a local list; `create --push` takes \
+             it as {image}=linux/ARCH, and `apply` as `platform: linux/ARCH`"
+        );
         WithHint { error: error.into(), hint }.into()
     })
 }

@@ -33,6 +33,11 @@ pub enum CertificateFault {
     Other(String),
 }
 
+/// Marks a certificate that has signed itself and is no authority, for which the TLS library has no error of its own.
+#[derive(Debug, Error)]
+#[error("the certificate is self-signed")]
+pub(super) struct SelfSigned;
+
 /// An end of a validity period, if it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidityDate {
@@ -64,7 +69,11 @@ impl CertificateFault {
                 Self::OtherName { wanted: expected.to_str().into_owned(), names }
             }
             // A certificate that is an authority is never accepted as a server's unless it is trusted itself.
-            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Self::SelfSigned,
+            CertificateError::Other(other)
+                if other.0.is::<SelfSigned>() || other.to_string().contains("CaUsedAsEndEntity") =>
+            {
+                Self::SelfSigned
+            }
             other => Self::Other(other.to_string()),
         }
     }

@@ -1,5 +1,6 @@
 //! TLS settings. They cost nothing until a TLS connection is made.
 
+use super::certificate::SelfSigned;
 use crate::config::HostCertificates;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -7,7 +8,9 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
@@ -101,32 +104,51 @@ struct CertificateCheck {
 }
 
 impl CertificateCheck {
-    /// Whether a server shows exactly a certificate that the user trusts, for the right name and at the right time.
-    /// `openssl req -x509` makes server certificates that are marked as authorities; the TLS library never accepts
-    /// those from a server, but Go does if they are trusted themselves.
-    fn is_trusted_by_name(&self, shown: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> bool {
+    /// Whether a server shows exactly a certificate that the user trusts. `openssl req -x509` makes server certificates
+    /// that are marked as authorities; the TLS library never accepts those from a server, but Go does if they are trusted
+    /// themselves.
+    fn is_trusted_itself(&self, shown: &CertificateDer<'_>) -> bool {
         let trusted = self.trusted_by_name.as_ref().ok().and_then(|pem| certificates(pem).ok()).unwrap_or_default();
         self.authorities.iter().chain(&trusted).any(|certificate| certificate == shown)
+    }
+
+    /// Accepts a certificate that is trusted itself for the right name and at the right time.
+    fn check_name_and_dates(
+        &self,
+        trusted: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(trusted)?;
+        self.check_dates(&parsed, now)?;
+        verify_server_name(&parsed, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    /// Whether a certificate that is no authority has signed itself: it is valid if it is the only root.
+    fn is_self_signed(&self, shown: &CertificateDer<'_>, now: UnixTime) -> bool {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let mut itself = RootCertStore::empty();
+        itself.add(shown.clone().into_owned()).is_ok()
             && ParsedCertificate::try_from(shown).is_ok_and(|parsed| {
-                verify_server_name(&parsed, name).is_ok() && self.is_in_validity_period(&parsed, now)
+                verify_server_cert_signed_by_trust_anchor(&parsed, &itself, &[], now, algorithms).is_ok()
             })
     }
 
     /// The dates are checked before the path, so without any roots a certificate within its dates has an unknown issuer.
-    fn is_in_validity_period(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> bool {
+    fn check_dates(&self, certificate: &ParsedCertificate<'_>, now: UnixTime) -> Result<(), Error> {
         let algorithms = self.provider.signature_verification_algorithms.all;
         let no_roots = RootCertStore::empty();
-        let checked = verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, algorithms);
-        !matches!(
-            checked,
+        match verify_server_cert_signed_by_trust_anchor(certificate, &no_roots, &[], now, algorithms) {
             Err(Error::InvalidCertificate(
-                CertificateError::Expired
-                    | CertificateError::ExpiredContext { .. }
-                    | CertificateError::NotValidYet
-                    | CertificateError::NotValidYetContext { .. }
-                    | CertificateError::BadEncoding
-            ))
-        )
+                fault @ (CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+                | CertificateError::BadEncoding),
+            )) => Err(Error::InvalidCertificate(fault)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -149,8 +171,11 @@ impl ServerCertVerifier for CertificateCheck {
         };
         let verifier = self.roots.get_or_init(load).as_ref().map_err(Clone::clone)?;
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            Err(Error::InvalidCertificate(_)) if self.is_trusted_by_name(end_entity, server_name, now) => {
-                Ok(ServerCertVerified::assertion())
+            Err(Error::InvalidCertificate(_)) if self.is_trusted_itself(end_entity) => {
+                self.check_name_and_dates(end_entity, server_name, now)
+            }
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) if self.is_self_signed(end_entity, now) => {
+                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned)))))
             }
             decided => decided,
         }

@@ -2,7 +2,7 @@
 
 use super::entries::EntryLine;
 use super::table::{Cell, Table};
-use super::units::{UNITS, ago};
+use super::units::{UNITS, ago, clean};
 use crate::manifest::{IndexFormat, IndexHeader, ListEntry};
 use crate::output::{Palette, cell};
 use crate::store::ListSummary;
@@ -25,10 +25,8 @@ pub struct ListLine<'a> {
     entries: Option<usize>,
     platforms: Vec<String>,
     images: Vec<EntryLine>,
-    #[serde(skip_serializing_if = "is_auto")]
-    format: IndexFormat,
     #[serde(flatten)]
-    header: &'a IndexHeader,
+    fields: ListFields<'a>,
     /// The time of the last change in RFC 3339; `null` before 1970 and after 9999.
     modified: Option<String>,
 }
@@ -43,10 +41,35 @@ impl<'a> ListLine<'a> {
             entries: list.images.as_ref().ok().map(Vec::len),
             platforms: platforms(list),
             images: list.images.as_deref().unwrap_or_default().iter().map(EntryLine::of).collect(),
-            format: list.settings.format,
-            header: &list.header,
+            fields: ListFields { format: list.settings.format, header: &list.header },
             modified: rfc3339(list.modified),
         }
+    }
+}
+
+/// The fields of a list besides its entries, as far as they are set.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListFields<'a> {
+    /// docker list or OCI index.
+    #[serde(skip_serializing_if = "is_auto")]
+    pub format: IndexFormat,
+    /// Annotations, subject and artifact type.
+    #[serde(flatten)]
+    pub header: &'a IndexHeader,
+}
+
+impl ListFields<'_> {
+    /// A line for each field that is set.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let IndexHeader { annotations, subject, artifact_type } = self.header;
+        let format = (!is_auto(&self.format)).then(|| format!("media type: {}", self.format.as_str()));
+        let artifact_type = (!artifact_type.is_empty()).then(|| format!("artifact type: {artifact_type}"));
+        let subject = subject.as_ref().map(|subject| format!("subject: {}", subject.digest));
+        let annotations = annotations.iter().map(|(key, value)| format!("annotation: {key}={value}"));
+        let lines = format.into_iter().chain(artifact_type).chain(subject).chain(annotations);
+        lines.map(|line| clean(&line)).collect()
     }
 }
 

@@ -172,8 +172,17 @@ pub fn self_signed_named(name: &str) -> Identity {
     self_issued(leaf(&[name]))
 }
 
+/// A certificate that has signed itself and is not marked as a CA.
+pub fn self_signed_leaf() -> Identity {
+    sign_itself(&leaf(&NAMES))
+}
+
 fn self_issued(mut params: CertificateParams) -> Identity {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    sign_itself(&params)
+}
+
+fn sign_itself(params: &CertificateParams) -> Identity {
     let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("a certificate");
     let pair = Pair { certificate: certificate.pem(), key: key.serialize_pem() };

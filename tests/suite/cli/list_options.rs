@@ -37,6 +37,10 @@ fn what_create_says_about_a_list_is_kept_in_the_draft_shown_and_pushed() {
     let listed = listed(&scene);
     assert_eq!(listed[0]["annotations"], json!({"k": "v", "l": "w"}));
     assert_eq!((&listed[0]["format"], &listed[0]["artifactType"]), (&json!("oci"), &json!("application/x")));
+    let shown = scene.run_ok("ls @dst/app:1");
+    let subject = format!("subject: {}\n", amd64().digest());
+    let lines = ["media type: oci\n", "artifact type: application/x\n", &subject, "annotation: k=v\n"];
+    assert!(lines.iter().all(|line| shown.contains(line)), "{shown}");
     scene.run_ok("push @dst/app:1");
     has_all(&scene.pushed("dst/app", "1"));
     scene.run_ok(&format!("create --push {ALL} @dst/app:2 @t/app:amd64 @t/app:arm64"));

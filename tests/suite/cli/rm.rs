@@ -87,6 +87,9 @@ fn d19_nothing_is_deleted_if_a_name_is_that_of_an_image_in_a_list_before_it() {
          hint: nothing was deleted: to remove the image from the list: mfst remove @t/app:v1 @t/app:arm64\n",
     );
     assert_eq!(output, expected);
+    // So for an entry by its platform, as `remove` takes it.
+    let output = scene.run_err_unchanged("rm @t/app:v1 linux/arm64");
+    assert!(output.contains(&scene.expand("mfst remove @t/app:v1 linux/arm64")), "{output}");
     // What the hint says works.
     scene.run_ok("remove @t/app:v1 @t/app:arm64");
     // A list may have the name of one of its images.

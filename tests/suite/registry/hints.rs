@@ -23,7 +23,11 @@ fn refused(scene: &Scene) -> (String, String) {
 
 #[test]
 fn the_hint_for_an_untrusted_certificate_works() {
-    for (identity, reason) in [(certs::self_signed(), "self-signed"), (certs::private_ca(), "authority")] {
+    for (identity, reason) in [
+        (certs::self_signed(), "self-signed"),
+        (certs::self_signed_leaf(), "self-signed"),
+        (certs::private_ca(), "authority"),
+    ] {
         let (scene, _proxy) = with_certificate(&identity);
         let (message, hint) = refused(&scene);
         assert_contains(&message, &["certificate", reason, "not trusted"]);
