@@ -25,7 +25,7 @@ pub struct UsageError {
 #[derive(Debug, Error)]
 #[error("interrupted")]
 pub struct Interrupted {
-    /// Whether something was being sent.
+    /// Whether something was being sent that need not be sent again.
     pub is_sending: bool,
 }
 

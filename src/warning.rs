@@ -29,6 +29,8 @@ pub enum Warning {
     Gone { source_name: String, old: String },
     #[error("{0} does not exist and is left out")]
     Missing(String),
+    #[error("{0} has no tag to copy")]
+    NoTag(String),
     #[error("{0} is a manifest list; the platform that the file states for it is ignored")]
     PlatformOfList(String),
     #[error("{0}")]

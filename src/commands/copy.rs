@@ -3,18 +3,21 @@
 use crate::app::App;
 use crate::content::Content;
 use crate::digest::Digest;
+use crate::error::Interrupted;
 use crate::layout;
-use crate::location::Location;
+use crate::location::{LayoutName, LayoutPath, LayoutReference, Location};
 use crate::manifest::{
     Descriptor, ImageManifest, IndexFormat, IndexHeader, Manifest, ManifestList, OCI_INDEX, Platform, PlatformSelector,
     parse,
 };
 use crate::publish::{self, Collector, Fetched, PushOptions, Root};
-use crate::registry::FetchedManifest;
+use crate::registry::{FetchedManifest, is_digest_tag};
 use crate::resolve::{self, Filtered, Selection, Walker};
 use crate::warning::{self, Warning};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// How many tags are copied together: each costs memory.
@@ -52,12 +55,15 @@ enum CopyError {
     NoMatchingImage { requested: String, source_name: Location, available: String },
     #[error("{0} names a tag or a digest; with --all-tags it is a repository or layout")]
     NotARepository(String),
+    #[error("{0} is the source, and an archive is written anew; choose another file")]
+    SameArchive(Location),
 }
 
 /// Copies the source to all targets.
 pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     let source = Location::parse(&options.source)?;
     let targets = targets(options)?;
+    check_archives(&source, &targets)?;
     if options.all_tags {
         check_repositories(options)?;
     }
@@ -66,12 +72,37 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     content.plan(std::slice::from_ref(&source), &targets);
     let copy = Copy { app, content: &content, options };
     let written = if options.push.dry_run { &[] } else { targets.as_slice() };
-    app.block_on(content.with_targets(written, async {
+    let done = app.block_on(content.with_targets(written, async {
         if options.all_tags { copy.all_tags(&source, &targets).await } else { copy.one(&source, &targets).await }
-    }))
+    }));
+    // Nothing is left of an archive that is not complete.
+    let starts_over = targets.iter().all(Location::is_archive);
+    done.map_err(|error| {
+        if error.is::<Interrupted>() && starts_over { Interrupted { is_sending: false }.into() } else { error }
+    })
 }
 
-/// All names that the copy gets. A further tag is one in the first target's repository or layout.
+/// Checks that no archive is both source and target.
+fn check_archives(source: &Location, targets: &[Location]) -> Result<(), CopyError> {
+    let Some(file) = archive(source) else { return Ok(()) };
+    match targets.iter().find(|target| archive(target).as_ref() == Some(&file)) {
+        Some(target) => Err(CopyError::SameArchive(target.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The file of a location in an archive, the same for every spelling of its path.
+fn archive(location: &Location) -> Option<PathBuf> {
+    match location {
+        Location::Layout(LayoutReference { path: LayoutPath::Archive(file), .. }) => {
+            Some(layout::canonical_archive(file))
+        }
+        _ => None,
+    }
+}
+
+/// All names that the copy gets. A further tag is one in the first target's repository or layout. An archive that has
+/// several spellings gets the first one.
 fn targets(options: &Options) -> anyhow::Result<Vec<Location>> {
     let mut targets = options.targets.iter().map(|text| Location::parse(text)).collect::<Result<Vec<_>, _>>()?;
     for tag in &options.push.tags {
@@ -87,6 +118,14 @@ fn targets(options: &Options) -> anyhow::Result<Vec<Location>> {
             publish::check_registry(tag, reference, |tag| targets[0].tagged(tag).to_string())?;
         }
         targets.push(further);
+    }
+    let mut spellings: HashMap<PathBuf, LayoutPath> = HashMap::new();
+    for target in &mut targets {
+        if let Some(file) = archive(target)
+            && let Location::Layout(LayoutReference { path, .. }) = target
+        {
+            spellings.entry(file).or_insert_with(|| path.clone()).clone_into(path);
+        }
     }
     let mut distinct = Vec::new();
     targets.retain(|target| {
@@ -121,8 +160,8 @@ struct Copy<'a> {
 impl Copy<'_> {
     async fn one(&self, source: &Location, targets: &[Location]) -> anyhow::Result<()> {
         let names = targets.iter().map(|target| match target {
-            // A layout that is given no tag gets the source's.
-            Location::Layout(_) if target.tag().is_none() => {
+            // A layout that is given no name gets the source's tag.
+            Location::Layout(LayoutReference { name: LayoutName::Only, .. }) => {
                 source.tag().map_or(target.clone(), |tag| target.tagged(tag))
             }
             _ => target.clone(),
@@ -137,12 +176,19 @@ impl Copy<'_> {
 
     /// Copies every tag of a repository or layout. An archive is written once, and gets all of them together.
     async fn all_tags(&self, source: &Location, targets: &[Location]) -> anyhow::Result<()> {
-        let tags = self.content.tags(source).await?;
+        let mut tags = self.content.tags(source).await?;
+        if !self.options.platforms.is_empty() || !self.options.push.require_platforms.is_empty() {
+            // Referrers have no platform; those of an image are copied with it.
+            tags.retain(|tag| !is_digest_tag(tag));
+        }
+        if tags.is_empty() {
+            let warnings = vec![Warning::NoTag(source.container())];
+            return warning::report(&self.app.console, warnings, self.options.push.strict);
+        }
         for target in targets {
             tags.iter().try_for_each(|tag| target.check_tag(tag))?;
         }
-        let is_archive = |target: &Location| target.is_archive();
-        let together = if targets.iter().any(is_archive) { tags.len().max(1) } else { TAGS_AT_A_TIME };
+        let together = if targets.iter().any(Location::is_archive) { tags.len() } else { TAGS_AT_A_TIME };
         for tags in tags.chunks(together) {
             let collector = Collector::new(self.content);
             let roots = tags.iter().map(async |tag| {
@@ -277,11 +323,10 @@ impl Copy<'_> {
 
     async fn exists(&self, name: &Location) -> anyhow::Result<bool> {
         match name {
-            Location::Registry(_) => Ok(self.content.digest(name).await?.is_some()),
-            // An archive is replaced as a whole.
-            Location::Layout(layout) if name.is_archive() => Ok(layout::exists(&layout.path)),
             Location::Layout(layout) if !layout::exists(&layout.path) => Ok(false),
-            Location::Layout(_) => Ok(name.tag().is_some() && self.content.digest(name).await?.is_some()),
+            // Without a name, something is added to a directory, and an archive is replaced.
+            Location::Layout(LayoutReference { name: LayoutName::Only, .. }) => Ok(name.is_archive()),
+            Location::Registry(_) | Location::Layout(_) => Ok(self.content.digest(name).await?.is_some()),
         }
     }
 }

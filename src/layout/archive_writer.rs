@@ -2,6 +2,7 @@
 //! a time. The file is renamed when it is complete.
 
 use super::archive::BLOCK;
+use super::archive_file::{directory, follow};
 use super::writer::LayoutEntry;
 use super::{INDEX_FILE, LayoutError, MARKER, MARKER_FILE, blob_name, index, staged};
 use crate::digest::Digest;
@@ -45,11 +46,12 @@ pub struct RegionWriter<'a> {
 
 impl ArchiveWriter {
     pub(super) fn open(path: &Path) -> Result<Self, LayoutError> {
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let path = follow(path);
+        let directory = directory(&path);
         staged::remove_stale(directory);
-        let staged = Some(staged::stage(directory).map_err(|error| LayoutError::write(path, error))?);
+        let staged = Some(staged::stage(directory).map_err(|error| LayoutError::write(&path, error))?);
         let archive = Self {
-            path: path.to_owned(),
+            path,
             state: RefCell::new(State { staged, end: 0, blobs: HashMap::new(), finished: HashSet::new() }),
         };
         archive.append(MARKER_FILE, MARKER)?;

@@ -49,6 +49,20 @@ pub enum LayoutError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something other than a regular file where an archive is to be written.
+    #[error("{} is {kind}; an archive needs a regular file", path.display())]
+    NotReplaceable {
+        /// Where the archive is to be written.
+        path: PathBuf,
+        /// What there is, as part of a sentence.
+        kind: &'static str,
+    },
+    /// Another file where an archive is to be written.
+    #[error("{} is not an OCI archive; remove it or choose another file", path.display())]
+    NotAnArchive {
+        /// The file.
+        path: PathBuf,
+    },
     /// No manifest of that name.
     #[error("{} has no manifest {name}; it has: {available}", path.display())]
     NotFound {

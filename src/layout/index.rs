@@ -7,18 +7,9 @@ use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// How many hex digits a tag has that is made of a digest.
-const DIGEST_TAG_HEX: usize = 64;
-
 /// The tag of an entry.
 pub(super) fn tag(entry: &Descriptor) -> Option<&str> {
     Some(entry.annotations().as_ref()?.get(ANNOTATION_REF_NAME)?.as_str())
-}
-
-/// Whether a tag is made of a digest, as those of referrers are (distribution-spec, "Referrers Tag Schema"; cosign).
-pub(super) fn is_digest_tag(tag: &str) -> bool {
-    let hex = tag.split_once('-').map(|(_, rest)| rest.split('.').next().unwrap_or_default());
-    hex.is_some_and(|hex| hex.len() == DIGEST_TAG_HEX && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// The bytes of an index with these entries put into it. An entry takes the place of those with its tag, and one without
@@ -101,12 +92,5 @@ mod tests {
         for old in ["[]", "x"] {
             assert!(matches!(merge(Path::new("d"), Some(old.as_bytes()), &[]), Err(LayoutError::Index { .. })));
         }
-    }
-
-    #[test]
-    fn tags_of_digests_are_recognised() {
-        let hex = "a".repeat(64);
-        assert!(is_digest_tag(&format!("sha256-{hex}")) && is_digest_tag(&format!("sha256-{hex}.sig")));
-        assert!(!is_digest_tag("1.0-amd64") && !is_digest_tag(&hex));
     }
 }

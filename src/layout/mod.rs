@@ -1,6 +1,7 @@
 //! OCI layouts: blobs and an index of what is in them (image-spec, "Image Layout"), in a directory or in a tar file.
 
 mod archive;
+mod archive_file;
 mod archive_writer;
 mod directory_writer;
 mod error;
@@ -10,6 +11,7 @@ mod referrers;
 mod staged;
 mod writer;
 
+pub use archive_file::{canonical_archive, replaced_tags};
 pub use error::LayoutError;
 pub use reader::BlobReader;
 pub use writer::{BlobWriter, LayoutEntry, LayoutWriter};
@@ -17,7 +19,7 @@ pub use writer::{BlobWriter, LayoutEntry, LayoutWriter};
 use crate::digest::Digest;
 use crate::location::{LayoutName, LayoutPath};
 use crate::manifest::{OCI_INDEX, OCI_MANIFEST};
-use crate::registry::{FetchedManifest, MANIFEST_LIMIT};
+use crate::registry::{FetchedManifest, MANIFEST_LIMIT, is_digest_tag};
 use archive::Archive;
 use bytes::Bytes;
 use oci_spec::image::{Descriptor, ImageIndex};
@@ -32,12 +34,12 @@ const MARKER_FILE: &str = "oci-layout";
 /// The content of the marker.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// Whether there is a layout at a path, readable or not.
+/// Whether there is a layout at a path, readable or not. An empty file is no archive.
 #[must_use]
 pub fn exists(path: &LayoutPath) -> bool {
     match path {
         LayoutPath::Directory(directory) => directory.join(INDEX_FILE).exists(),
-        LayoutPath::Archive(file) => file.exists(),
+        LayoutPath::Archive(file) => file.metadata().is_ok_and(|found| !found.is_file() || found.len() > 0),
     }
 }
 
@@ -171,7 +173,7 @@ impl Layout {
 
     /// The only manifest, or else the only one with a tag: what refers to it need not have one (signatures, SBOMs).
     fn only(&self) -> Option<&Descriptor> {
-        let is_named = |entry: &&Descriptor| index::tag(entry).is_some_and(|tag| !index::is_digest_tag(tag));
+        let is_named = |entry: &&Descriptor| index::tag(entry).is_some_and(|tag| !is_digest_tag(tag));
         let named: Vec<&Descriptor> = self.manifests.iter().filter(is_named).collect();
         let candidates = if named.is_empty() { self.manifests.iter().collect() } else { named };
         let first = *candidates.first()?;

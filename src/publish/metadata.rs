@@ -43,7 +43,7 @@ struct Entry {
     bytes: u64,
 }
 
-/// How the first target's repository got an image's blobs.
+/// How the repositories and layouts of all targets got an image's blobs.
 #[derive(Debug, Default, Serialize)]
 struct Blobs {
     mounted: usize,
@@ -52,7 +52,7 @@ struct Blobs {
 }
 
 impl PushMetadata {
-    /// The outcomes are those of the root's first name's repository, which is the first of the plan.
+    /// What has been done for the first root of a plan: its repositories and layouts are the first ones there.
     pub(super) fn new(root: &Root, outcomes: &Outcomes, previous: &PreviousTags) -> Self {
         let leaves = root.below.iter().filter(|node| node.children.is_empty());
         let only = std::iter::once(&root.manifest).filter(|_| root.below.is_empty());
@@ -66,6 +66,12 @@ impl PushMetadata {
             size: i64::try_from(size).unwrap_or(i64::MAX),
             ..Descriptor::default()
         };
+        let mut targets: Vec<&Location> = Vec::new();
+        for name in &root.names {
+            if !targets.iter().any(|target| target.is_beside(name)) {
+                targets.push(name);
+            }
+        }
         Self {
             buildx_name: references.join(","),
             references,
@@ -74,17 +80,19 @@ impl PushMetadata {
             media_type: media_type.clone(),
             size,
             previous: previous.collect(),
-            entries: leaves.chain(only).map(|node| Entry::new(node, &root.names[0], outcomes)).collect(),
+            entries: leaves.chain(only).map(|node| Entry::new(node, &targets, outcomes)).collect(),
             buildx_descriptor: descriptor,
         }
     }
 }
 
 impl Entry {
-    fn new(node: &Node, target: &Location, outcomes: &Outcomes) -> Self {
+    fn new(node: &Node, targets: &[&Location], outcomes: &Outcomes) -> Self {
         let (mut blobs, mut bytes) = (Blobs::default(), 0);
-        for digest in node.blobs.iter().map(|blob| &blob.digest).collect::<HashSet<_>>() {
-            match outcomes.get(&(0, digest.clone())).filter(|_| !node.is_in(target)) {
+        let digests: HashSet<_> = node.blobs.iter().map(|blob| &blob.digest).collect();
+        let needed = targets.iter().enumerate().flat_map(|it| digests.iter().map(move |digest| (it, *digest)));
+        for ((position, target), digest) in needed {
+            match outcomes.get(&(position, digest.clone())).filter(|_| !node.is_in(target)) {
                 Some(Outcome::Mounted) => blobs.mounted += 1,
                 Some(Outcome::Copied(sent)) => {
                     blobs.copied += 1;

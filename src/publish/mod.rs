@@ -1,5 +1,6 @@
 //! Puts manifests with everything below them into registries and layouts: `push`, `create --push`, `copy`.
 
+mod archives;
 mod blobs;
 mod collect;
 mod manifests;
@@ -178,6 +179,7 @@ async fn transmit(
 pub async fn publish_roots(app: &App, content: &Content, roots: &[Root], options: &PushOptions) -> anyhow::Result<()> {
     let files = options.prepare_files()?;
     let plan = Plan::new(roots);
+    archives::check(&plan)?;
     if options.dry_run {
         tags::check(content, &plan, options).await?;
         let lines = preview::preview(content, &plan).await?;
@@ -227,9 +229,8 @@ async fn deliver(
     is_announced: bool,
 ) -> anyhow::Result<(Outcomes, PreviousTags)> {
     let targets = plan.repositories.iter().map(Target::open).collect::<Result<Vec<_>, LayoutError>>()?;
-    let present = presence::present(content, plan).await?;
-    let is_any_present = present.iter().any(|digests| !digests.is_empty());
-    let without_present = is_any_present.then(|| Plan::without(plan.roots, &present));
+    let without_present = presence::without_present(content, plan).await?;
+    let is_any_present = without_present.is_some();
     let needed = without_present.as_ref().unwrap_or(plan);
     let names: Vec<&Location> = plan.names().map(|(_, name)| name).collect();
     let progress = app.progress(options.progress, destination(&names));

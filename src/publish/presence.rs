@@ -1,6 +1,6 @@
 //! Which of the planned manifests the registries have already.
 
-use super::plan::{Plan, Present, RepositoryPlan};
+use super::plan::{Plan, RepositoryPlan};
 use super::root::Root;
 use crate::content::Content;
 use crate::digest::Digest;
@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 
-/// Asks for every planned manifest. A repository that has one has its blobs, too; neither is sent again. Where a registry
-/// gives no clear answer, everything is sent.
-pub(super) async fn present(content: &Content, plan: &Plan<'_>) -> anyhow::Result<Present> {
+/// Asks for every planned manifest, and plans the same without those that are present; none if nothing is. A repository
+/// that has a manifest has its blobs, too; neither is sent again. Where a registry gives no clear answer, everything is
+/// sent.
+pub(super) async fn without_present<'a>(content: &Content, plan: &Plan<'a>) -> anyhow::Result<Option<Plan<'a>>> {
     let asked = plan.repositories.iter().enumerate().flat_map(|(position, repository)| {
         let wanted = wanted(plan.roots, repository).into_iter();
         wanted.map(move |digest| (position, repository.target.sibling(digest.clone()), digest))
@@ -29,7 +30,8 @@ pub(super) async fn present(content: &Content, plan: &Plan<'_>) -> anyhow::Resul
     for (position, digest) in answers.into_iter().flatten() {
         present[position].insert(digest);
     }
-    Ok(present)
+    let is_any_present = present.iter().any(|digests| !digests.is_empty());
+    Ok(is_any_present.then(|| Plan::without(plan.roots, &present)))
 }
 
 /// The manifests that would be sent, and the images at the top whose blobs would be.

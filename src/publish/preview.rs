@@ -1,6 +1,7 @@
 //! What a copy would do, found out without changing anything.
 
 use super::plan::{Plan, PlannedBlob, RepositoryPlan};
+use super::presence;
 use super::tags::{current, is_new};
 use crate::content::Content;
 use crate::digest::Digest;
@@ -20,6 +21,8 @@ enum Step {
 
 /// One line for everything that would be done, target by target.
 pub(super) async fn preview(content: &Content, plan: &Plan<'_>) -> anyhow::Result<Vec<String>> {
+    let without_present = presence::without_present(content, plan).await?;
+    let plan = without_present.as_ref().unwrap_or(plan);
     let mut lines = Vec::new();
     for repository in &plan.repositories {
         lines.push(repository.target.container());

@@ -25,7 +25,7 @@ mod transfer;
 pub use blob::{BlobStatus, CONFIG_LIMIT, Mount, NotMounted};
 pub use error::{Diagnostic, ErrorResponse, RegistryError};
 pub use login::LoginCheck;
-pub use referrers::{Referrers, cosign_tag_names, digest_tag};
+pub use referrers::{Referrers, cosign_tag_names, digest_tag, is_digest_tag};
 pub use remembered::RememberedChallenges;
 pub use scope::{Scope, ScopeSet};
 pub use transfer::{Download, Transfer};

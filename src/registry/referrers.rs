@@ -12,6 +12,8 @@ use crate::transport::{Method, TransportFault};
 const MAX_REFERRERS: usize = 5_000;
 /// What cosign appends to the tag of a manifest's digest: signatures, attestations, SBOMs.
 const COSIGN_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
+/// How many hex digits a tag has that is made of a digest.
+const DIGEST_TAG_HEX: usize = 64;
 
 /// The referrers of a manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +28,14 @@ pub struct Referrers {
 #[must_use]
 pub fn digest_tag(digest: &Digest) -> String {
     let (algorithm, encoded) = digest.as_str().split_once(':').unwrap_or_default();
-    format!("{algorithm}-{}", &encoded[..encoded.len().min(64)])
+    format!("{algorithm}-{}", &encoded[..encoded.len().min(DIGEST_TAG_HEX)])
+}
+
+/// Whether a tag is made of a digest, as those of referrers are (distribution-spec, "Referrers Tag Schema"; cosign).
+#[must_use]
+pub fn is_digest_tag(tag: &str) -> bool {
+    let hex = tag.split_once('-').map(|(_, rest)| rest.split('.').next().unwrap_or_default());
+    hex.is_some_and(|hex| hex.len() == DIGEST_TAG_HEX && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// The tags that cosign gives to what it stores about the manifest with this digest.
@@ -110,5 +119,12 @@ mod tests {
         assert_eq!(digest_tag(&sha256), format!("sha256-{}", "a".repeat(64)));
         let sha512 = Digest::parse(&format!("sha512:{}", "b".repeat(128))).unwrap();
         assert_eq!(digest_tag(&sha512), format!("sha512-{}", "b".repeat(64)));
+    }
+
+    #[test]
+    fn tags_of_digests_are_recognised() {
+        let hex = "a".repeat(64);
+        assert!(is_digest_tag(&format!("sha256-{hex}")) && is_digest_tag(&format!("sha256-{hex}.sig")));
+        assert!(!is_digest_tag("1.0-amd64") && !is_digest_tag(&hex));
     }
 }

@@ -307,6 +307,12 @@ fn a_name_with_a_digest_must_be_the_digest_of_what_is_copied() {
     let (scene, build) = scene();
     let said = scene.run_err_unchanged(&format!("copy %src/app:1 @dst/app@{}", amd64().digest()));
     assert!(said.contains(&build.digest()), "{said}");
+    scene.run_ok("copy %src/app:1 oci:layout:1");
+    for line in ["oci:layout:1 oci:new", "oci:layout:1 oci-archive:new.tar", "%src/app:1 oci:new"] {
+        let said = scene.run_err_unchanged(&format!("copy {line}@{}", amd64().digest()));
+        assert!(said.contains("names another digest than") && said.contains(&build.digest()), "{said}");
+        scene.run_ok(&format!("copy {line}@{}", build.digest()));
+    }
     scene.run_ok(&format!("copy %src/app:1 @dst/app@{}", build.digest()));
     assert_eq!(digest(&scene.registry.manifest("dst/app", &build.digest()).expect("the list").1), build.digest());
 }
@@ -328,6 +334,38 @@ fn the_result_files_describe_a_copy() {
     assert_eq!(metadata["entries"][0]["platform"]["architecture"], "amd64");
     assert_eq!(metadata["entries"][0]["blobs"], json!({"mounted": 0, "copied": 2, "present": 0}));
     assert_eq!(metadata["entries"][0]["bytes"], first.blobs().iter().map(Vec::len).sum::<usize>());
+}
+
+#[test]
+fn metadata_count_what_every_target_got() {
+    let (scene, build) = scene();
+    let first = &build.images()[0];
+    scene.registry.put_blob("two/app", &first.blobs()[1]);
+    scene.run_ok("copy --metadata-file json --tag b %src/app:1 @one/app:a @two/app:a oci:layout");
+    let metadata = std::fs::read_to_string(scene.home.home().join("json")).expect("the metadata");
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("JSON");
+    let [config, layer] = [0, 1].map(|blob: usize| first.blobs()[blob].len());
+    assert_eq!(metadata["entries"][0]["blobs"], json!({"mounted": 0, "copied": 5, "present": 1}));
+    assert_eq!(metadata["entries"][0]["bytes"], 3 * config + 2 * layer);
+}
+
+#[test]
+fn a_dry_run_leaves_out_what_comes_with_images_that_are_there() {
+    let (scene, build) = scene();
+    scene.run_ok("copy %src/app:1 @dst/app:v1");
+    let said = scene.run_ok("copy --dry-run %src/app:1 @dst/app:v2");
+    assert!(!["stream", "mount", "put"].iter().any(|step| said.contains(&format!("  {step} "))), "{said}");
+    assert!(said.contains(&format!("none -> {}", build.digest())) && said.contains("0 blobs to stream"), "{said}");
+}
+
+#[test]
+fn a_source_without_tags_is_a_warning_and_with_strict_an_error() {
+    let scene = Scene::new();
+    scene.run_ok(&format!("copy @t/app@{} oci:layout", amd64().digest()));
+    let ran = scene.run("copy -a oci:layout @dst/app");
+    assert!(ran.stderr.contains("warning: oci:layout has no tag to copy"), "{ran:#?}");
+    ran.success();
+    assert!(scene.run_err_unchanged("copy -a --strict oci:layout @dst/app").contains("has no tag"));
 }
 
 #[cfg(target_os = "linux")]

@@ -226,3 +226,20 @@ fn a_layout_with_many_referrers_is_read_once() {
     // Each manifest once for what it refers to and once to be copied.
     assert!((2 * REFERRERS..3 * REFERRERS).contains(&opened), "{opened}");
 }
+
+#[test]
+fn tags_of_referrers_are_no_images_with_platforms() {
+    let (scene, build) = scene();
+    let sbom = About::new(Some((&build.digest(), build.index().len())), "sbom");
+    sbom.put(scene.other(), "src/app", None);
+    let fallback = tag_of(&build.digest());
+    scene.other().put_manifest("src/app", &fallback, OCI_INDEX, &index(OCI_INDEX, &[sbom.entry()]));
+    let signature = fallback.clone() + ".sig";
+    About::new(None, "signature").put(scene.other(), "src/app", Some(&signature));
+    for flags in ["--platform linux/amd64", "--require-platform linux/amd64"] {
+        scene.run_ok(&format!("copy -a {flags} %src/app @dst/app"));
+        assert_eq!(scene.run_ok("tags @dst/app"), "1\n");
+    }
+    scene.run_ok("copy -a --referrers --require-platform linux/amd64 %src/app @with/app");
+    assert!(scene.run_ok("tags @with/app").contains(&signature));
+}

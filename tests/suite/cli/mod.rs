@@ -6,6 +6,7 @@ mod amend;
 mod annotate;
 mod apply;
 mod apply_scale;
+mod archive_targets;
 mod archives;
 mod auth;
 mod clear;

@@ -172,6 +172,19 @@ fn ctrl_c_leaves_a_clean_line_and_says_how_to_continue() {
 }
 
 #[test]
+fn ctrl_c_says_how_to_continue_unless_only_archives_are_written() {
+    for (target, is_continued) in [("oci-archive:app.tar", false), ("oci-archive:app.tar oci:layout", true)] {
+        let (scene, image) = slow_copy(NOTHING);
+        scene.registry.fault(Fault::on("GET", &image.blob_digests()[1]).hang());
+        let Some(mut terminal) = start(&scene, 120, "exec", &format!("copy @t/app:big {target}")) else { return };
+        terminal.wait_for("blobs ready");
+        terminal.keys("\u{3}");
+        let (code, screen) = terminal.finish();
+        assert_eq!((code, screen.contains("continues where")), (Some(130), is_continued), "{screen:?}");
+    }
+}
+
+#[test]
 fn ctrl_c_in_a_command_that_sends_nothing_has_no_hint() {
     let scene = Scene::new();
     scene.registry.fault(Fault::on("GET", "/manifests/amd64").hang());
