@@ -5,6 +5,7 @@ use std::fs;
 use oci_spec::image::ImageIndex;
 use serde_json::Value;
 
+use mfst_testkit::faults::Fault;
 use mfst_testkit::sample::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, Sample, digest};
 use mfst_testkit::scene::{Scene, amd64, arm64, first_line};
 
@@ -252,4 +253,14 @@ fn a_failed_push_is_not_purged_and_can_be_repeated() {
     assert_eq!(scene.registry.manifest("t/app", "v1"), None);
     scene.run_ok("push --purge @t/app:v1");
     assert!(scene.home.lists().is_empty());
+}
+
+#[test]
+fn an_empty_answer_does_not_say_that_an_image_is_there() {
+    let scene = Scene::new();
+    scene.run_ok("create @dst/app:v1 @t/app:amd64");
+    scene.registry.fault(Fault::on("HEAD", "/v2/dst/app/manifests/").always().answer(204, ""));
+    scene.run_ok("push @dst/app:v1");
+    // The list is not refused for want of the image.
+    assert_eq!(scene.registry.log().count("PUT /v2/dst/app/manifests/v1 *"), 1, "{:?}", scene.registry.log().lines());
 }
