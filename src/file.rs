@@ -3,7 +3,7 @@
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
@@ -48,7 +48,12 @@ pub enum Links {
 
 /// Reads a whole regular file, at most 16 MiB. Symbolic links are followed; `/dev/null` counts as an empty file.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
-    read_whole(open_at(CWD, path, OFlags::RDONLY, Links::Follow)?, MAX_SIZE)
+    read_within(path, MAX_SIZE)
+}
+
+/// The same with another limit, in bytes.
+pub fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    read_whole(open_at(CWD, path, OFlags::RDONLY, Links::Follow)?, limit)
 }
 
 /// Opens a regular file in a directory for reading or writing, without waiting for the other end of a named pipe.
@@ -76,8 +81,8 @@ pub fn open_at(directory: impl AsFd, name: &Path, access: OFlags, links: Links) 
     Ok(file)
 }
 
-/// Reads an open file of at most `limit` bytes.
-pub fn read_whole(file: File, limit: u64) -> Result<Vec<u8>, ReadError> {
+/// Reads an open file, or standard input, of at most `limit` bytes.
+pub fn read_whole(file: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut content = Vec::new();
     file.take(limit + 1).read_to_end(&mut content)?;
     if content.len() as u64 > limit { Err(ReadError::TooLarge(limit)) } else { Ok(content) }

@@ -2,7 +2,7 @@
 
 use crate::draft::Draft;
 use crate::error::{MultiError, WithHint};
-use crate::manifest::{ImageKind, ListEntry, Platform, PlatformSelector};
+use crate::manifest::{ImageKind, ListEntry, Platform, PlatformSelector, known_variants};
 use crate::output::Console;
 use crate::reference::Reference;
 use std::collections::HashMap;
@@ -33,6 +33,9 @@ pub enum Warning {
     NoTag(String),
     #[error("{0} is a manifest list; the platform that the file states for it is ignored")]
     PlatformOfList(String),
+    #[error("{image} is now for {platform}: {arch} has no variant {variant}, but {known}", arch = .platform.architecture,
+            variant = .platform.variant)]
+    UnknownVariant { image: String, platform: Platform, known: String },
     #[error("{0}")]
     Lost(String),
 }
@@ -127,6 +130,13 @@ fn duplicates(entries: &[ListEntry]) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+/// A warning if the architecture that is stated for an image does not have the variant.
+#[must_use]
+pub fn unknown_variant(image: &str, platform: &Platform) -> Option<Warning> {
+    let known = known_variants(&platform.architecture, &platform.variant)?.join(", ");
+    Some(Warning::UnknownVariant { image: image.to_owned(), platform: platform.clone(), known })
 }
 
 /// A warning if there are both docker and OCI images.

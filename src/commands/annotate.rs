@@ -6,10 +6,10 @@ use crate::app::App;
 use crate::content::Content;
 use crate::draft::{Draft, ListChange, ListSettings, Setting};
 use crate::error::WithHint;
-use crate::manifest::{Descriptor, Platform, canonical_arch, canonical_variant, is_known, known_variants, likely_arch};
+use crate::manifest::{Descriptor, Platform, canonical_arch, canonical_variant, is_known, likely_arch};
 use crate::reference::Reference;
 use crate::store::StoreError;
-use crate::warning;
+use crate::warning::{self, Warning};
 use anyhow::Context as _;
 use thiserror::Error;
 
@@ -119,7 +119,7 @@ fn annotate_list(app: &App, list: &Reference, options: &Options) -> anyhow::Resu
 
 fn check(app: &App, draft: &Draft) -> anyhow::Result<()> {
     draft.check_format()?;
-    warning::report(&app.console, draft.lost().into_iter().map(warning::Warning::Lost).collect(), false)
+    warning::report(&app.console, draft.lost().into_iter().map(Warning::Lost).collect(), false)
 }
 
 fn annotate_entry(
@@ -246,13 +246,9 @@ impl EntryOptions {
     }
 
     /// A variant that the architecture does not have, which may be left over from another one.
-    fn unknown_variant(&self, image: &str, platform: &Platform) -> Option<String> {
-        if self.arch.is_empty() && self.variant.is_empty() {
-            return None;
-        }
-        let known = known_variants(&platform.architecture, &platform.variant)?.join(", ");
-        let Platform { architecture, variant, .. } = platform;
-        Some(format!("{image} is now for {platform}: {architecture} has no variant {variant}, but {known}"))
+    fn unknown_variant(&self, image: &str, platform: &Platform) -> Option<Warning> {
+        let is_stated = !self.arch.is_empty() || !self.variant.is_empty() || self.platform.is_some();
+        is_stated.then(|| warning::unknown_variant(image, platform)).flatten()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::output::Progress;
 use crate::publish::{self, PushMetadata, PushOptions, Sent};
 use crate::reference::Reference;
 use crate::resolve::{Absent, Resolver};
-use crate::spec::{self, ListSpec, Position};
+use crate::spec::{self, ListSpec, Position, SourceSpec};
 use crate::warning;
 use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _};
@@ -20,6 +20,9 @@ use std::collections::HashMap;
 use std::pin::pin;
 use thiserror::Error;
 use tokio::sync::Semaphore;
+
+/// The most errors of the files that are printed.
+const MAX_PRINTED: usize = 20;
 
 /// How many lists are sent at the same time: enough to use all slots for requests, and few enough to fit into memory.
 const LISTS_AT_A_TIME: usize = 16;
@@ -44,8 +47,12 @@ pub struct Options {
 enum ApplyError {
     #[error("{position}: {target} is also a name of the list at {other}")]
     SameTarget { position: Position, target: Reference, other: Position },
+    #[error("{position}: {image} is also a list of these files; run apply for it first")]
+    SourceInRun { position: Position, image: Reference },
     #[error("--digestfile is for one list, and there are {0}; --metadata-file has all digests")]
     SeveralDigests(usize),
+    #[error("and {0} more")]
+    More(usize),
     #[error("not pushed, because another list has failed (--fail-fast)")]
     Stopped,
 }
@@ -88,16 +95,16 @@ pub fn run(app: &App, options: &Options) -> anyhow::Result<()> {
     MultiError::of(errors).map_or(Ok(()), Err)
 }
 
-/// The lists of all files, or everything that is wrong with them.
+/// The lists of all files, or what is wrong with them.
 fn read(files: &[String]) -> anyhow::Result<Vec<ListSpec>> {
-    let (mut lists, mut errors) = (Vec::new(), Vec::new());
-    for file in files {
-        match spec::read(file) {
-            Ok(found) => lists.extend(found),
-            Err(found) => errors.extend(found.into_iter().map(anyhow::Error::from)),
+    spec::read(files).map_err(|found| {
+        let more = found.len().saturating_sub(MAX_PRINTED);
+        let mut errors: Vec<anyhow::Error> = found.into_iter().take(MAX_PRINTED).map(anyhow::Error::from).collect();
+        if more > 0 {
+            errors.push(ApplyError::More(more).into());
         }
-    }
-    MultiError::of(errors).map_or(Ok(lists), Err)
+        MultiError(errors).into()
+    })
 }
 
 /// What to push where. Two lists cannot have the same name.
@@ -121,7 +128,20 @@ fn jobs(lists: Vec<ListSpec>, push: &PushOptions) -> anyhow::Result<Vec<Job>> {
         }
         jobs.push(Job { spec, targets, push });
     }
+    jobs.iter().try_for_each(|job| check_sources(&job.spec, &known))?;
     Ok(jobs)
+}
+
+/// Fails if a source is another list of the run: it may not have been pushed when it is resolved.
+fn check_sources(spec: &ListSpec, lists: &HashMap<Reference, Position>) -> Result<(), ApplyError> {
+    for SourceSpec { source, .. } in &spec.sources {
+        if let Location::Registry(image) = &source.location
+            && lists.get(image).is_some_and(|list| *list != spec.position)
+        {
+            return Err(ApplyError::SourceInRun { position: spec.position.clone(), image: image.clone() });
+        }
+    }
+    Ok(())
 }
 
 async fn push_all(app: &App, content: &Content, jobs: &[Job], options: &Options) -> anyhow::Result<Results> {

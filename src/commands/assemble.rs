@@ -5,9 +5,9 @@ use crate::content::Content;
 use crate::draft::{Draft, ListSettings, Setting};
 use crate::manifest::ListEntry;
 use crate::output::Progress;
-use crate::resolve::{Absent, Request, Resolved, Resolver, Source, StatedPlatform};
+use crate::resolve::{Absent, MAX_ENTRIES, Request, ResolveError, Resolved, Resolver, Source, StatedPlatform};
 use crate::spec::{ListSpec, SourceSpec};
-use crate::warning::Warning;
+use crate::warning::{self, Warning};
 use futures_util::future::try_join;
 use thiserror::Error;
 
@@ -54,6 +54,9 @@ pub(super) async fn draft(
         return Err(NothingThere.into());
     }
     images.extend(attestations);
+    if images.len() > MAX_ENTRIES {
+        return Err(ResolveError::TooLarge(spec.image.to_string()).into());
+    }
     Ok((Draft { name: spec.image.clone(), entries: images, lists, settings }, warnings))
 }
 
@@ -70,6 +73,10 @@ fn entries(spec: &SourceSpec, resolved: Resolved, warnings: &mut Vec<Warning>) -
         warnings.push(Warning::PlatformOfList(location.to_string()));
     }
     let is_list = !lists.is_empty();
+    if !is_list && *platform != StatedPlatform::OfConfig {
+        let completed = entries.iter().filter_map(|entry| entry.descriptor.platform.as_ref());
+        warnings.extend(completed.filter_map(|platform| warning::unknown_variant(&location.to_string(), platform)));
+    }
     for entry in entries.iter_mut().filter(|entry| !is_list || !entry.descriptor.is_attestation()) {
         entry.descriptor.annotations.extend(spec.annotations.clone());
     }

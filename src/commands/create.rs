@@ -103,6 +103,7 @@ fn with_layout_hint(error: anyhow::Error, images: &[String]) -> anyhow::Error {
 fn create_and_store(app: &App, options: &Options, list: &Reference, if_exists: IfExists) -> anyhow::Result<()> {
     let current = current_entries(app, list, if_exists)?;
     let (typed, bad_name) = sources::parse(&options.images);
+    warning::report(&app.console, sources::unknown_variants(&typed), options.strict)?;
     let fetched = match only_unchanged(&typed, &current, options) {
         Some(unchanged) => Fetched { unchanged, ..Fetched::default() },
         None => app.block_on(fetch(app, typed, list, options, &current))?,
@@ -290,6 +291,7 @@ fn warn_of_missing(app: &App, missing: &[Location], current: &[ListEntry], is_st
 fn create_and_push(app: &App, options: &Options, list: &Reference, push: &PushOptions) -> anyhow::Result<()> {
     let (typed, bad_name) = sources::parse(&options.images);
     bad_name.map_or(Ok(()), |error| Err(error.into_cause()))?;
+    warning::report(&app.console, sources::unknown_variants(&typed), options.strict)?;
     let content = Content::new(app.client(options.insecure));
     let targets = push.targets(list)?;
     let written: Vec<Location> = targets.iter().filter(|_| !push.dry_run).cloned().map(Location::Registry).collect();

@@ -6,6 +6,7 @@ use crate::output::Progress;
 use crate::reference::Reference;
 use crate::registry::{Client, RegistryError};
 use crate::resolve::{Selection, Source, StatedPlatform};
+use crate::warning::{self, Warning};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -121,6 +122,18 @@ pub(super) fn parse(texts: &[String]) -> (Vec<TypedSource>, Option<SourceError>)
         }
     }
     (sources, None)
+}
+
+/// Warnings about stated variants that their architectures do not have.
+pub(super) fn unknown_variants(sources: &[TypedSource]) -> Vec<Warning> {
+    let warning = |source: &TypedSource| {
+        let name = match &source.name {
+            SourceName::Image(location) => location.to_string(),
+            SourceName::Pattern { repository, tags } => format!("{}:{tags}", repository.name()),
+        };
+        warning::unknown_variant(&name, source.platform.as_ref()?)
+    };
+    sources.iter().filter_map(warning).collect()
 }
 
 /// The images that sources name, each once. `list` itself does not match a pattern.

@@ -37,7 +37,7 @@ pub struct SourceList {
     /// What it says beside its entries.
     #[serde(default)]
     pub header: IndexHeader,
-    /// What it says of images beyond what a draft can hold, as messages: an image has one entry in a draft.
+    /// What it says beyond what a draft can hold, as messages: an image has one entry in a draft, and some fields none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeated: Vec<String>,
     /// Its bytes, if all of its entries were taken as they are.
@@ -52,7 +52,7 @@ pub struct Verbatim {
     pub list: RawManifest,
     /// The lists in it, each before those that refer to it.
     pub nested: Vec<RawManifest>,
-    /// How many entries of a draft it became.
+    /// How many different images it became.
     pub entries: usize,
 }
 
@@ -116,7 +116,7 @@ impl Draft {
                     && entry.descriptor.annotations == origin.annotations
             })
         };
-        let is_whole = self.entries.len() == verbatim.entries && self.entries.iter().all(is_unchanged);
+        let is_whole = distinct_count(&self.entries) == verbatim.entries && self.entries.iter().all(is_unchanged);
         (is_whole && self.settings == ListSettings::default()).then_some(verbatim)
     }
 
@@ -163,6 +163,12 @@ fn listed(entry: &ListEntry) -> Cow<'_, Descriptor> {
         return Cow::Borrowed(descriptor);
     }
     Cow::Owned(Descriptor { artifact_type: String::new(), ..descriptor.clone() })
+}
+
+/// How many different images there are.
+#[must_use]
+pub fn distinct_count(entries: &[ListEntry]) -> usize {
+    entries.iter().map(|entry| &entry.reference).collect::<HashSet<_>>().len()
 }
 
 /// A change of a draft.

@@ -1,6 +1,6 @@
 //! Platforms as users write them: `linux/arm64`, `linux/arm/v7`.
 
-use super::{Platform, canonical_arch};
+use super::{Platform, canonical_arch, canonical_variant};
 use std::fmt;
 use thiserror::Error;
 
@@ -21,7 +21,7 @@ pub struct PlatformSelector {
 }
 
 impl PlatformSelector {
-    /// Reads `os/arch[/variant][:os.version]`; other usual names of architectures are translated.
+    /// Reads `os/arch[/variant][:os.version]`; other usual names of architectures and variants are translated.
     pub fn parse(text: &str) -> Result<Self, InvalidPlatform> {
         let (name, os_version) = text.split_once(':').map_or((text, None), |(name, version)| (name, Some(version)));
         let mut parts = name.split('/');
@@ -33,10 +33,11 @@ impl PlatformSelector {
         match (os.filter(is_word), arch.filter(is_word), parts.next()) {
             (Some(os), Some(arch), None) if is_valid => {
                 let (architecture, implied) = canonical_arch(arch);
+                let variant = variant.or(implied).map(|variant| canonical_variant(architecture, variant).into_owned());
                 Ok(Self {
                     os: os.to_owned(),
                     architecture: architecture.to_owned(),
-                    variant: variant.or(implied).map(str::to_owned),
+                    variant,
                     os_version: os_version.map(str::to_owned),
                 })
             }
@@ -54,13 +55,14 @@ impl PlatformSelector {
     #[must_use]
     pub fn matches(&self, platform: &Platform) -> bool {
         let wanted = |variant| variant_of(&self.architecture, variant);
+        let variant = canonical_variant(&platform.architecture, &platform.variant);
         self.os == platform.os
             && self.architecture == platform.architecture
             && self.os_version.as_ref().is_none_or(|version| *version == platform.os_version)
             && self
                 .variant
                 .as_ref()
-                .is_none_or(|variant| wanted(variant) == variant_of(&platform.architecture, &platform.variant))
+                .is_none_or(|selected| wanted(selected) == variant_of(&platform.architecture, &variant))
     }
 }
 
@@ -150,6 +152,8 @@ mod tests {
             ("linux/arm64/v8", "linux/arm64", true),
             ("linux/x86_64", "linux/amd64", true),
             ("linux/armhf", "linux/arm/v7", true),
+            ("linux/arm/7", "linux/arm/v7", true),
+            ("linux/arm/7", "linux/arm/7", true),
             ("linux/amd64", "windows/amd64", false),
         ] {
             assert_eq!(

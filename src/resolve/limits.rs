@@ -4,8 +4,8 @@ use super::ResolveError;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// The most entries that all lists of a walker may have together.
-pub(super) const MAX_ENTRIES: usize = 5_000;
+/// The most entries that all lists of a walker may have together, and the most of a list that is built.
+pub const MAX_ENTRIES: usize = 5_000;
 /// The most memory that the manifests of a walker may take, in bytes, parsed and unparsed.
 const MAX_MEMORY: usize = 24 * 1024 * 1024;
 /// The most bytes that the lists in a list may have: drafts keep them.

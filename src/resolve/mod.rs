@@ -12,7 +12,7 @@ mod survey;
 mod walk;
 
 pub use filter::{Filtered, filter};
-pub use limits::{ReadLimits, SharedMemory};
+pub use limits::{MAX_ENTRIES, ReadLimits, SharedMemory};
 pub use selection::{NoMatchingImage, Selection};
 pub use source::{Absent, Source, StatedPlatform};
 pub use survey::{Defect, Surveyed, survey};
@@ -20,7 +20,7 @@ pub use walk::{Document, MAX_DEPTH, Walker, is_list, size_limit};
 
 use crate::content::Content;
 use crate::digest::Digest;
-use crate::draft::{SourceList, Verbatim};
+use crate::draft::{SourceList, Verbatim, distinct_count};
 use crate::location::Location;
 use crate::manifest::{Descriptor, ImageIndex, ImageManifest, ListEntry, Manifest, ManifestError, Origin, Platform};
 use crate::output::{Progress, Wait};
@@ -29,7 +29,6 @@ use crate::registry::RegistryError;
 use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use platforms::Platforms;
-use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,6 +53,14 @@ pub enum ResolveError {
     /// A platform stated for a list.
     #[error("{0} is a manifest list; its images have platforms of their own")]
     PlatformOfList(String),
+    /// A stated platform that cannot be, completed from the image's config.
+    #[error("{image}: there are no images for {platform}")]
+    UnknownPlatform {
+        /// The image.
+        image: String,
+        /// The platform.
+        platform: Platform,
+    },
     /// A manifest whose config has no valid digest.
     #[error("invalid digest format")]
     ConfigDigest,
@@ -144,8 +151,12 @@ impl<'a> Resolver<'a> {
                     let reading = self.platforms.get(content, location, image);
                     content.asking_targets(location, &root.fetched.digest, reading).await?
                 };
+                let platform = source.platform.over(&of_config);
+                if !source.platform.can_be(&platform) {
+                    return Err(ResolveError::UnknownPlatform { image: location.to_string(), platform }.into());
+                }
                 let name = entry_name(request, location, &root);
-                let mut entry = assemble(name, &root, image, source.platform.over(&of_config));
+                let mut entry = assemble(name, &root, image, platform);
                 entry.origin = Some(origin(location, &root, of_config, 0));
                 Ok(Resolved { entries: vec![entry], ..Resolved::default() })
             }
@@ -249,11 +260,6 @@ async fn wait_for<T, F: Future<Output = anyhow::Result<T>>>(
 fn origin(source: &Location, root: &Document, platform: Platform, position: usize) -> Origin {
     let (source, digest) = (source.to_string(), root.fetched.digest.to_string());
     Origin { source, digest, position, platform, ..Origin::default() }
-}
-
-/// How many different images there are.
-fn distinct_count(entries: &[ListEntry]) -> usize {
-    entries.iter().map(|entry| &entry.reference).collect::<HashSet<_>>().len()
 }
 
 /// Whether what was fetched is no manifest that docker knows.

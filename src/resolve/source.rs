@@ -2,7 +2,7 @@
 
 use super::Selection;
 use crate::location::Location;
-use crate::manifest::Platform;
+use crate::manifest::{Platform, canonical_variant, is_known};
 use std::time::Duration;
 
 /// An image or a list to resolve.
@@ -52,13 +52,28 @@ impl StatedPlatform {
         match self {
             Self::OfConfig => config.clone(),
             Self::Exact(platform) => platform.clone(),
-            Self::Completed(platform) => Platform {
-                architecture: first(&platform.architecture, &config.architecture),
-                os: first(&platform.os, &config.os),
-                os_version: first(&platform.os_version, &config.os_version),
-                os_features: first(&platform.os_features, &config.os_features),
-                variant: first(&platform.variant, &config.variant),
-            },
+            Self::Completed(platform) => {
+                let architecture = first(&platform.architecture, &config.architecture);
+                let stated_variant = canonical_variant(&architecture, &platform.variant).into_owned();
+                Platform {
+                    os: first(&platform.os, &config.os),
+                    os_version: first(&platform.os_version, &config.os_version),
+                    os_features: first(&platform.os_features, &config.os_features),
+                    variant: first(&stated_variant, &config.variant),
+                    architecture,
+                }
+            }
+        }
+    }
+
+    /// Whether operating system and architecture of the completed platform go together, if one of them is stated.
+    #[must_use]
+    pub fn can_be(&self, completed: &Platform) -> bool {
+        match self {
+            Self::Completed(stated) if !(stated.os.is_empty() && stated.architecture.is_empty()) => {
+                is_known(&completed.os, &completed.architecture)
+            }
+            _ => true,
         }
     }
 }

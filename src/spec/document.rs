@@ -1,5 +1,6 @@
 //! The keys of a document, and what their values mean. `docs/apply.schema.json` describes the same for editors.
 
+use super::budget::Budget;
 use super::error::{Position, SpecError};
 use super::reader::{Reader, Variable};
 use super::yaml::{Node, Place, Value};
@@ -7,7 +8,7 @@ use super::{ListSpec, SourceSpec};
 use crate::location::Location;
 use crate::manifest::{IndexFormat, Platform, PlatformSelector, canonical_arch, is_known};
 use crate::reference::Reference;
-use crate::resolve::{Selection, Source, StatedPlatform};
+use crate::resolve::{MAX_ENTRIES, ResolveError, Selection, Source, StatedPlatform};
 
 const LIST_KEYS: [&str; 9] = [
     "image",
@@ -26,8 +27,13 @@ const PLATFORM_KEYS: [&str; 7] =
     ["os", "architecture", "variant", "osversion", "os.version", "osfeatures", "os.features"];
 
 /// The list that a document describes, or everything that is wrong with it.
-pub(super) fn list(file: &str, document: &Node, variable: Variable<'_>) -> Result<ListSpec, Vec<SpecError>> {
-    let mut reader = Reader { file, variable, errors: Vec::new() };
+pub(super) fn list(
+    file: &str,
+    document: &Node,
+    variable: Variable<'_>,
+    budget: &mut Budget,
+) -> Result<ListSpec, Vec<SpecError>> {
+    let mut reader = Reader { file, variable, budget, errors: Vec::new() };
     let list = reader.document(document);
     match list {
         Some(list) if reader.errors.is_empty() => Ok(list),
@@ -60,6 +66,9 @@ impl Reader<'_> {
             self.fail::<()>(place, "the list has no manifests");
         }
         let manifests = self.list(fields.get("manifests"));
+        if let Some(image) = image.as_ref().filter(|_| manifests.len() > MAX_ENTRIES) {
+            return self.fail(place, ResolveError::TooLarge(image.to_string()));
+        }
         let sources = manifests.iter().filter_map(|manifest| self.manifest(manifest)).collect();
         Some(ListSpec {
             position: Position::new(self.file, place),

@@ -1,5 +1,6 @@
 //! What is wrong with a file, and where.
 
+use super::budget::Budget;
 use super::yaml::Place;
 use crate::file::ReadError;
 use std::fmt;
@@ -56,6 +57,7 @@ impl SpecError {
     pub(super) fn unreadable(file: &str, error: &ReadError) -> Self {
         let message = match error {
             ReadError::NotRegular(_) => format!("{error}; \"apply -\" reads standard input"),
+            ReadError::TooLarge(_) => Budget::file_message(),
             _ => error.to_string(),
         };
         Self::File { file: file.to_owned(), message }

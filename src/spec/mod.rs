@@ -1,5 +1,6 @@
 //! Lists as YAML: what `apply` reads and `spec` writes. `docs/apply.md` describes the format.
 
+mod budget;
 mod document;
 mod error;
 mod reader;
@@ -12,9 +13,9 @@ pub use write::{SpecEntry, SpecText};
 
 use crate::file::{self, ReadError};
 use crate::manifest::{IndexFormat, PlatformSelector};
-use crate::output::read_stdin;
 use crate::reference::Reference;
 use crate::resolve::Source;
+use budget::Budget;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -54,11 +55,24 @@ pub struct SourceSpec {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Reads the lists of a file, or of standard input if that is `-`.
-pub fn read(path: &str) -> Result<Vec<ListSpec>, Vec<SpecError>> {
+/// Reads the lists of files, or of standard input where the path is `-`, or everything that is wrong with them.
+pub fn read(paths: &[String]) -> Result<Vec<ListSpec>, Vec<SpecError>> {
+    let mut budget = Budget::default();
+    let (mut lists, mut errors) = (Vec::new(), Vec::new());
+    for path in paths {
+        match read_file(path, &mut budget) {
+            Ok(found) => lists.extend(found),
+            Err(found) => errors.extend(found),
+        }
+    }
+    if errors.is_empty() { Ok(lists) } else { Err(errors) }
+}
+
+fn read_file(path: &str, budget: &mut Budget) -> Result<Vec<ListSpec>, Vec<SpecError>> {
     let file = if path == STDIN { "standard input" } else { path };
-    let text = text(path).map_err(|error| vec![SpecError::unreadable(file, &error)])?;
-    parse(file, &text, &|name| std::env::var(name).ok())
+    let text = text(path, budget.file_room()).map_err(|error| vec![SpecError::unreadable(file, &error)])?;
+    budget.take_file(text.len());
+    parse_within(file, &text, &|name| std::env::var(name).ok(), budget)
 }
 
 /// Reads the lists in a text. `file` is its name in messages, `variable` looks up an environment variable.
@@ -67,13 +81,22 @@ pub fn parse(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<ListSpec>, Vec<SpecError>> {
+    parse_within(file, text, variable, &mut Budget::default())
+}
+
+fn parse_within(
+    file: &str,
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+    budget: &mut Budget,
+) -> Result<Vec<ListSpec>, Vec<SpecError>> {
     let documents = yaml::parse(text).map_err(|error| vec![SpecError::at(file, error.place, error.message)])?;
     if documents.is_empty() {
         return Err(vec![SpecError::empty(file)]);
     }
     let (mut lists, mut errors) = (Vec::with_capacity(documents.len()), Vec::new());
     for document in documents {
-        match document::list(file, &document, variable) {
+        match document::list(file, &document, variable, budget) {
             Ok(list) => lists.push(list),
             Err(found) => errors.extend(found),
         }
@@ -81,11 +104,12 @@ pub fn parse(
     if errors.is_empty() { Ok(lists) } else { Err(errors) }
 }
 
-fn text(path: &str) -> Result<String, ReadError> {
-    if path == STDIN {
-        return Ok(read_stdin()?);
-    }
-    let bytes = file::read(Path::new(path))?;
+fn text(path: &str, room: u64) -> Result<String, ReadError> {
+    let bytes = if path == STDIN {
+        file::read_whole(io::stdin().lock(), room)?
+    } else {
+        file::read_within(Path::new(path), room)?
+    };
     Ok(String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))?)
 }
 

@@ -1,7 +1,8 @@
 //! Reads values of a YAML document, and collects what is wrong with them.
 
+use super::budget::Budget;
 use super::error::{SpecError, unknown_key};
-use super::variables;
+use super::variables::{self, VariableError};
 use super::yaml::{Key, Node, Place, Value};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -13,6 +14,7 @@ pub(super) type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
     pub(super) variable: Variable<'a>,
+    pub(super) budget: &'a mut Budget,
     pub(super) errors: Vec<SpecError>,
 }
 
@@ -34,9 +36,27 @@ impl<'n> Fields<'n> {
 }
 
 impl Reader<'_> {
+    /// Adds an error. Messages contain texts of the file and count as such.
     pub(super) fn fail<T>(&mut self, place: Place, message: impl Display) -> Option<T> {
-        self.errors.push(SpecError::at(self.file, place, message));
+        let message = message.to_string();
+        if self.counted(place, message.len()) {
+            self.errors.push(SpecError::at(self.file, place, message));
+        }
         None
+    }
+
+    /// Counts a text of this many bytes; the first one that is too much is an error.
+    fn counted(&mut self, place: Place, bytes: usize) -> bool {
+        if self.budget.is_exceeded() {
+            return false;
+        }
+        match self.budget.take_text(bytes) {
+            Ok(()) => true,
+            Err(error) => {
+                self.errors.push(SpecError::at(self.file, place, error));
+                false
+            }
+        }
     }
 
     /// A mapping that should have no keys but these, and the required ones.
@@ -44,6 +64,9 @@ impl Reader<'_> {
         let Value::Mapping(pairs) = &node.value else { return self.fail(node.place, "this must be a mapping") };
         let unknown: Vec<&Key> = pairs.iter().map(|(key, _)| key).filter(|key| !known.contains(&&*key.name)).collect();
         for key in &unknown {
+            if self.budget.is_exceeded() {
+                return None;
+            }
             self.fail::<()>(key.place, unknown_key(&key.name, known));
         }
         let fields = Fields { pairs };
@@ -71,8 +94,12 @@ impl Reader<'_> {
     /// A string with its variables expanded.
     pub(super) fn text(&mut self, node: &Node) -> Option<String> {
         match &node.value {
-            Value::Scalar(text) => match variables::expand(text, self.variable) {
-                Ok(expanded) => Some(expanded),
+            Value::Scalar(text) => match variables::expand(text, self.variable, self.budget.text_room()) {
+                Ok(expanded) => self.counted(node.place, expanded.len()).then_some(expanded),
+                Err(VariableError::TooMuch) => {
+                    self.counted(node.place, usize::MAX);
+                    None
+                }
                 Err(error) => self.fail(node.place, error),
             },
             Value::Null => self.fail(node.place, "a value is missing here"),
@@ -104,7 +131,11 @@ impl Reader<'_> {
         match node.map(|node| (&node.value, node.place)) {
             None => BTreeMap::new(),
             Some((Value::Mapping(pairs), _)) => {
-                pairs.iter().filter_map(|(key, value)| Some((key.name.to_string(), self.text(value)?))).collect()
+                let mut pair = |(key, value): &(Key, Node)| {
+                    let value = self.text(value)?;
+                    self.counted(key.place, key.name.len()).then(|| (key.name.to_string(), value))
+                };
+                pairs.iter().filter_map(&mut pair).collect()
             }
             Some((_, place)) => {
                 self.fail::<()>(place, "this must be a mapping");

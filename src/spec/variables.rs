@@ -1,5 +1,6 @@
 //! Environment variables in texts: `${NAME}`, `${NAME:-default}`; `$$` is a dollar sign.
 
+use super::budget::TooMuchText;
 use thiserror::Error;
 
 /// Why a text cannot be expanded.
@@ -11,11 +12,17 @@ pub(super) enum VariableError {
     Unclosed,
     #[error("\"{0}\" is not the name of a variable")]
     Name(String),
+    #[error("{}", TooMuchText)]
+    TooMuch,
 }
 
-/// The text with the values of variables in their place. A default stands for a variable that is unset or empty.
-pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, VariableError> {
-    let mut expanded = String::with_capacity(text.len());
+/// The text with the values of variables in their place, of at most `room` bytes. A default stands for a variable that is unset or empty.
+pub(super) fn expand(
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+    room: usize,
+) -> Result<String, VariableError> {
+    let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         expanded.push_str(before);
@@ -30,6 +37,9 @@ pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> R
             expanded.push('$');
             after
         };
+        if expanded.len() > room {
+            return Err(VariableError::TooMuch);
+        }
     }
     expanded.push_str(rest);
     Ok(expanded)
@@ -62,12 +72,14 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let expanded = |text: &str| expand(text, &variable).unwrap_or_else(|error| error.to_string());
+        let expanded = |text: &str| expand(text, &variable, 100).unwrap_or_else(|error| error.to_string());
         assert_eq!(expanded("a:${TAG}-x"), "a:1.0-x");
         assert_eq!(expanded("${NO:-d}${TAG:-d}${EMPTY:-d}[${EMPTY}]"), "d1.0d[]");
         assert_eq!(expanded("$$ $${TAG} $5 $"), "$ ${TAG} $5 $");
         assert_eq!(expanded("${NO}"), "the variable NO is not set; ${NO:-DEFAULT} gives it a default");
         assert_eq!(expanded("${TAG"), "\"${\" without \"}\"; a dollar sign by itself is $$");
+        let long = expand(&"${TAG}".repeat(50), &variable, 100);
+        assert_eq!(long, Err(VariableError::TooMuch));
         assert_eq!(expanded("${1A}"), "\"1A\" is not the name of a variable");
     }
 }

@@ -100,7 +100,9 @@ impl Reader {
             Event::Scalar(text, style, anchor, _) => {
                 let is_null = style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if is_null { Value::Null } else { Value::Scalar(text.as_ref().into()) };
-                self.add(Node { place, value, size: 1 }, anchor)
+                self.count(1, place)?;
+                self.add(Node { place, value, size: 1 }, anchor);
+                Ok(())
             }
             Event::SequenceStart(_, anchor, _) => self.begin(place, anchor, false),
             Event::MappingStart(_, anchor, _) => self.begin(place, anchor, true),
@@ -108,12 +110,17 @@ impl Reader {
                 Some(open) => {
                     let anchor = open.anchor;
                     let node = open.close()?;
-                    self.add(node, anchor)
+                    self.add(node, anchor);
+                    Ok(())
                 }
                 None => Ok(()),
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some(node) => self.add(Node { place, ..node }, 0),
+                Some(node) => {
+                    self.count(node.size, place)?;
+                    self.add(Node { place, ..node }, 0);
+                    Ok(())
+                }
                 None => Err(YamlError::new(place, "the alias refers to what it is a part of")),
             },
             _ => Ok(()),
@@ -124,26 +131,29 @@ impl Reader {
         if self.open.len() == MAX_DEPTH {
             return Err(YamlError::new(place, format!("there are more than {MAX_DEPTH} levels")));
         }
+        self.count(1, place)?;
         self.open.push(Open { place, anchor, is_mapping, nodes: Vec::new() });
         Ok(())
     }
 
-    fn add(&mut self, node: Node, anchor: usize) -> Result<(), YamlError> {
+    /// Counts values before they take memory.
+    fn count(&mut self, values: usize, place: Place) -> Result<(), YamlError> {
+        self.values = self.values.saturating_add(values);
+        if self.values > MAX_VALUES {
+            return Err(YamlError::new(place, format!("there are more than {MAX_VALUES} values")));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) {
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
         if let Some(open) = self.open.last_mut() {
             open.nodes.push(node);
-            return Ok(());
-        }
-        self.values = self.values.saturating_add(node.size);
-        if self.values > MAX_VALUES {
-            return Err(YamlError::new(node.place, format!("there are more than {MAX_VALUES} values")));
-        }
-        if !matches!(node.value, Value::Null) {
+        } else if !matches!(node.value, Value::Null) {
             self.documents.push(node);
         }
-        Ok(())
     }
 }
 
@@ -226,7 +236,7 @@ mod tests {
         let level = |level: usize| format!("- &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", "));
         let levels: String = (1..8).map(level).collect();
         let text = "- &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned() + &levels;
-        assert_eq!(error(&text), "1:1: there are more than 1000000 values");
+        assert_eq!(error(&text), "6:43: there are more than 1000000 values");
         assert_eq!(error(&("[".repeat(40) + &"]".repeat(40))), "1:33: there are more than 32 levels");
     }
 

@@ -348,3 +348,51 @@ fn yaml_may_have_anchors_and_merge_keys() {
     assert_eq!(list["manifests"][1]["annotations"]["k"], "v");
     assert_eq!(digests(&list), [arm64().digest(), amd64().digest()]);
 }
+
+#[test]
+fn d6_a_platform_that_is_completed_from_the_image_must_be_one_too() {
+    let scene = Scene::new();
+    for (platform, said) in [
+        ("{architecture: AMD64}", "linux/AMD64"),
+        ("{architecture: bogus}", "linux/bogus"),
+        ("{os: bogus}", "bogus/amd64"),
+    ] {
+        let text = format!("image: @dst/app:1.0\nmanifests:\n- image: @t/app:amd64\n  platform: {platform}\n");
+        let expected = format!("@dst/app:1.0 (F:1:8): @t/app:amd64: there are no images for {said}\n");
+        assert_eq!(refused(&scene, "", &text), expected);
+    }
+    assert!(scene.registry.manifest("dst/app", "1.0").is_none());
+}
+
+#[test]
+fn d21_the_variant_of_a_stated_platform_is_spelled_as_oci_does() {
+    let scene = Scene::new();
+    for platform in ["linux/arm/7", "{os: linux, architecture: arm, variant: 7}", "{architecture: arm, variant: '7'}"] {
+        let text = format!("image: @dst/app:1.0\nmanifests:\n- image: @t/app:amd64\n  platform: {platform}\n");
+        let path = file(&scene, "spec.yaml", &text);
+        let result = scene.run(&format!("apply {}", path.display()));
+        assert_eq!((result.code, result.stderr.as_str()), (Some(0), ""), "{platform}");
+        assert_eq!(scene.pushed("dst/app", "1.0")["manifests"][0]["platform"]["variant"], "v7", "{platform}");
+    }
+    for platform in ["linux/arm64/v7", "{architecture: arm64, variant: v7}"] {
+        let text = format!("image: @dst/app:1.0\nmanifests:\n- image: @t/app:amd64\n  platform: {platform}\n");
+        let said = refused(&scene, "--strict", &text);
+        assert!(said.contains("@t/app:amd64 is now for linux/arm64/v7: arm64 has no variant v7, but v8, v9"), "{said}");
+    }
+}
+
+#[test]
+fn a_list_that_names_an_image_for_two_platforms_is_copied_byte_for_byte() {
+    let scene = Scene::new();
+    scene.registry.put_image("t/app", &amd64().digest(), &amd64());
+    let entry = |variant: &str| {
+        let mut entry = amd64().index_entry();
+        entry["platform"]["variant"] = variant.into();
+        entry
+    };
+    let list = serde_json::json!({"manifests": [entry("v1"), entry("v2")], "schemaVersion": 2, "mediaType": OCI_INDEX});
+    let bytes = list.to_string().into_bytes();
+    scene.registry.put_manifest("t/app", "two", OCI_INDEX, &bytes);
+    apply(&scene, "", "image: @dst/app:1.0\nmanifests: [{image: @t/app:two}]\n");
+    assert_eq!(scene.registry.manifest("dst/app", "1.0").expect("the list").1, bytes);
+}

@@ -139,6 +139,28 @@ fn d21_a_bare_number_is_a_variant() {
 }
 
 #[test]
+fn d21_a_bare_number_is_a_variant_in_a_platform_too() {
+    let scene = Scene::with_list();
+    let variant =
+        |list: &str, position: usize| scene.inspect(list)["manifests"][position]["platform"]["variant"].clone();
+    scene.run_ok("annotate --platform linux/arm/7 @t/app:v1 @t/app:arm64");
+    assert_eq!(variant("@t/app:v1", 1), "v7");
+    scene.run_ok("create @t/app:v2 @t/app:arm64=linux/arm/7");
+    assert_eq!(variant("@t/app:v2", 0), "v7");
+
+    let warning = "warning: @t/app:arm64 is now for linux/arm64/v7: arm64 has no variant v7, but v8, v9";
+    for line in [
+        "annotate --platform linux/arm64/7 @t/app:v1 @t/app:arm64",
+        "create @t/app:v3 @t/app:arm64=linux/arm64/7",
+        "create --push @t/app:v4 @t/app:arm64=linux/arm64/7",
+    ] {
+        let said = scene.run(line);
+        assert!(said.stderr.lines().any(|said| said == scene.expand(warning)), "{line}: {said:#?}");
+        said.success();
+    }
+}
+
+#[test]
 fn an_unknown_variant_is_a_warning() {
     let scene = Scene::with_list();
     scene.run_ok("annotate --arch arm --variant v7 @t/app:v1 @t/app:arm64");

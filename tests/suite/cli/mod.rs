@@ -5,6 +5,7 @@
 mod amend;
 mod annotate;
 mod apply;
+mod apply_limits;
 mod apply_scale;
 mod archive_targets;
 mod archives;
