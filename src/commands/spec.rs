@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::location::Location;
 use crate::manifest::{
     Descriptor, ImageIndex, IndexFormat, IndexHeader, Manifest, ManifestList, OCI_INDEX, Platform, RawManifest,
+    extra_fields,
 };
 use crate::output::Progress;
 use crate::reference::Reference;
@@ -69,6 +70,9 @@ async fn write(app: &App, content: &Content, list: &Reference) -> anyhow::Result
 
 /// The file with an entry for each image, if the format can express all of them.
 fn entry_by_entry<'a>(list: &'a Reference, index: &ImageIndex, root: &Document) -> Option<SpecText<'a>> {
+    if !extra_fields(&root.fetched.bytes).is_empty() {
+        return None;
+    }
     let entries: Option<Vec<SpecEntry>> = index.manifests.iter().map(|entry| spec_entry(list, entry)).collect();
     let automatic = ManifestList::build(IndexFormat::Auto, &index.header, &index.manifests).media_type;
     let is_chosen = root.raw().media_type == OCI_INDEX && automatic != OCI_INDEX;
@@ -79,8 +83,7 @@ fn entry_by_entry<'a>(list: &'a Reference, index: &ImageIndex, root: &Document) 
 fn spec_entry(list: &Reference, entry: &Descriptor) -> Option<SpecEntry> {
     let digest = Digest::parse(&entry.digest).ok()?;
     let has_platform = entry.platform.as_ref().is_some_and(Platform::is_specified);
-    let is_plain = entry.urls.is_empty() && entry.artifact_type.is_empty();
-    (has_platform && is_plain).then(|| SpecEntry::of(list.digest_only(digest), entry))
+    (has_platform && entry.artifact_type.is_empty()).then(|| SpecEntry::of(list.digest_only(digest), entry))
 }
 
 /// The file with the list as one source, which `apply` sends as it is.

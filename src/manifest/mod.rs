@@ -4,6 +4,7 @@
 
 mod descriptor;
 mod document;
+mod extra_fields;
 mod index;
 mod links;
 mod list_entry;
@@ -15,6 +16,7 @@ mod spelling;
 
 pub use descriptor::{Descriptor, Platform};
 pub use document::{ImageIndex, ImageKind, ImageManifest, IndexHeader, Manifest, ManifestError, parse};
+pub use extra_fields::extra_fields;
 pub use index::{IndexFormat, ListError, ManifestList, entry_digest, needs_oci};
 pub use links::Links;
 pub use list_entry::{DigestMismatch, EntryError, ListEntry, Origin, Payload};

@@ -22,13 +22,17 @@ use crate::content::Content;
 use crate::digest::Digest;
 use crate::draft::{SourceList, Verbatim, distinct_count};
 use crate::location::Location;
-use crate::manifest::{Descriptor, ImageIndex, ImageManifest, ListEntry, Manifest, ManifestError, Origin, Platform};
+use crate::manifest::{
+    Descriptor, ImageIndex, ImageManifest, ListEntry, Manifest, ManifestError, Origin, Platform, RawManifest,
+    extra_fields,
+};
 use crate::output::{Progress, Wait};
 use crate::reference::Reference;
 use crate::registry::RegistryError;
 use anyhow::Context as _;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use platforms::Platforms;
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -186,12 +190,13 @@ impl<'a> Resolver<'a> {
         if tree.nested.iter().map(|nested| nested.bytes.len()).sum::<usize>() > limits::MAX_NESTED {
             return Err(ResolveError::TooLarge(source.to_string()).into());
         }
+        let dropped = lost_fields(source, root, &tree.nested).into_iter().collect();
         let verbatim = Verbatim { list: root.raw(), nested: tree.nested, entries: distinct_count(&entries) };
         let list = SourceList {
             source: source.to_string(),
             digest: root.fetched.digest.to_string(),
             header: index.header.clone(),
-            repeated: Vec::new(),
+            repeated: dropped,
             verbatim: (*selection == Selection::default()).then_some(verbatim),
         };
         Ok(Resolved { entries, lists: vec![list], skipped, missing: Vec::new() })
@@ -226,6 +231,14 @@ impl<'a> Resolver<'a> {
         image.origin = Some(Origin { annotations: entry.annotations, ..origin(source, root, platform, position) });
         Ok(image)
     }
+}
+
+/// A message that names the fields of a list, and of the lists in it, that a list built anew does not have.
+fn lost_fields(source: &Location, root: &Document, nested: &[RawManifest]) -> Option<String> {
+    let lists = nested.iter().map(|nested| &nested.bytes).chain([&root.fetched.bytes]);
+    let names: BTreeSet<String> = lists.flat_map(|list| extra_fields(list)).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    (!names.is_empty()).then(|| format!("the list will not have these fields of {source}: {}", names.join(", ")))
 }
 
 fn entry_name(request: &Request<'_>, source: &Location, root: &Document) -> Reference {

@@ -208,3 +208,32 @@ fn an_image_is_not_a_list() {
     let said = scene.run_err_unchanged("spec @t/app:amd64");
     assert_eq!(said, format!("{} is an image, not a manifest list\n", scene.name("t/app:amd64")));
 }
+
+#[test]
+fn a_list_with_fields_that_the_format_lacks_is_one_source() {
+    let scene = Scene::new();
+    scene.registry.put_image("t/app", &amd64().digest(), &amd64());
+    let list = |change: &dyn Fn(&mut Value)| {
+        let mut list: Value = serde_json::from_slice(&index(OCI_INDEX, &[amd64().index_entry()])).expect("JSON");
+        change(&mut list);
+        serde_json::to_vec(&list).expect("JSON")
+    };
+    let lists = [
+        ("features", list(&|list| list["manifests"][0]["platform"]["features"] = json!(["sse4"])), "platform.features"),
+        ("entry", list(&|list| list["manifests"][0]["x"] = json!(1)), "x"),
+        ("index", list(&|list| list["y"] = json!(1)), "y"),
+    ];
+    for (tag, bytes, name) in lists {
+        scene.registry.put_manifest("t/app", tag, OCI_INDEX, &bytes);
+        let (before, after, text) = round_trip(&scene, "t/app", tag);
+        assert_eq!(after, before, "{text}");
+        assert!(text.starts_with("# The list has entries that this format cannot express."), "{text}");
+
+        // A list that is built anew does not have them.
+        scene.registry.put_manifest("t/app", tag, OCI_INDEX, &bytes);
+        let said = scene.run(&format!("create --push @dst/app:{tag} @t/app:{tag} @t/app:arm64")).stderr;
+        let expected = format!("warning: the list will not have these fields of @t/app:{tag}: {name}\n");
+        assert!(said.contains(&expected.replace('@', &format!("{}/", scene.domain))), "{said}");
+        scene.run(&format!("create --push --strict @dst/strict:{tag} @t/app:{tag} @t/app:arm64")).failure(1);
+    }
+}
