@@ -16,8 +16,8 @@ mfst copy --all-tags --referrers example.com/app mirror.example.com/app";
 
 /// Copy an image or a list between registries and OCI layouts, bytes and digests unchanged
 ///
-/// SRC and DST are references, oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG]. Blobs that a target has are
-/// skipped; within a registry they are mounted; others are read once for all targets. An archive is written anew.
+/// SRC and DST are references, oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG]; an archive is written anew. Blobs that
+/// a target has are skipped, within a registry they are mounted, others are read once.
 #[derive(Debug, Args)]
 #[command(override_usage = "mfst copy [OPTIONS] SRC DST [DST...]", after_help = EXAMPLES, mut_args = like_pflag)]
 pub(super) struct CopyArgs {
